@@ -1,0 +1,62 @@
+# Two commands matter: `make demo` and `make test`. Both install what they need.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := $(CURDIR)/bin
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## Show the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/weir
+	CGO_ENABLED=0 go build -o $(BIN)/weir ./cmd/weir
+
+.PHONY: demo
+demo: build ## Run the main job: feeds, a format change, two subscribers (KEEP=1 goes on serving)
+	go run ./hack/demo -weir $(BIN)/weir $(if $(KEEP),-keep)
+
+.PHONY: deps
+deps: # the race detector needs a C compiler
+	@command -v gcc >/dev/null || { apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
+
+.PHONY: test
+test: deps verify ## Run every test, with the race detector
+	go test -race -timeout 30m ./...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME
+	@set -e; for pkg in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+.PHONY: bench
+bench: ## Run the benchmarks beside the hot paths
+	go test -run '^$$' -bench . -benchmem ./pipeline/...
+
+.PHONY: bench-e2e
+bench-e2e: build ## Measure end to end: rate, latency, memory of a 1 GiB payload
+	go run ./hack/bench -weir $(BIN)/weir
+
+.PHONY: generate
+generate: $(BIN)/controller-gen ## Generate deepcopy code and custom resource definitions
+	$(BIN)/controller-gen object:headerFile=hack/boilerplate.go.txt crd:crdVersions=v1,maxDescLen=400 \
+	  paths=./api/... output:crd:dir=config/crd
+
+.PHONY: verify
+verify: generate ## Check that generated code is committed, go.mod is tidy, code is formatted
+	@git diff --exit-code -- api config/crd || { echo "generated files differ: run make generate and commit"; exit 1; }
+	@go mod tidy -diff
+	@test -z "$$(gofmt -l api cmd hack pipeline)" || { echo "not formatted:"; gofmt -l api cmd hack pipeline; exit 1; }
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Run the linters
+	$(BIN)/golangci-lint run ./...
+
+$(BIN)/%: hack/tools/%/go.mod hack/tools/%/go.sum
+	cd hack/tools/$* && go build -o $@ $$(awk '/^tool / {print $$2}' go.mod)
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf $(BIN)

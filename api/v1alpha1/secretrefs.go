@@ -1,0 +1,35 @@
+package v1alpha1
+
+// FieldRef is a reference to a Secret and the field that it stands in.
+// +kubebuilder:object:generate=false
+type FieldRef struct {
+	Field string
+	Ref   SecretKeyReference
+}
+
+// SecretRefs lists every Secret that the transport needs.
+func (h *HTTPSpec) SecretRefs() []FieldRef {
+	var refs []FieldRef
+	if a := h.Auth; a != nil {
+		if a.Basic != nil {
+			refs = append(refs, FieldRef{"spec.http.auth.basic.password", a.Basic.Password})
+		}
+		if a.Bearer != nil {
+			refs = append(refs, FieldRef{"spec.http.auth.bearer", *a.Bearer})
+		}
+		if a.APIKey != nil {
+			refs = append(refs, FieldRef{"spec.http.auth.apiKey.secretRef", a.APIKey.SecretRef})
+		}
+	}
+	if t := h.TLS; t != nil {
+		for _, r := range []struct {
+			field string
+			ref   *SecretKeyReference
+		}{{"ca", t.CA}, {"clientCert", t.ClientCert}, {"clientKey", t.ClientKey}} {
+			if r.ref != nil {
+				refs = append(refs, FieldRef{"spec.http.tls." + r.field, *r.ref})
+			}
+		}
+	}
+	return refs
+}

@@ -1,0 +1,100 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/match"
+	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/plan"
+)
+
+// semantics finds what the schema cannot: mappings and expressions that do not
+// compile, criteria that mean nothing, references to nowhere.
+func (l *loader) semantics() {
+	l.parsers()
+	l.subscriptions()
+	built, problems := plan.Build(l.res.Objects)
+	l.res.Plan = built
+	for _, p := range problems {
+		l.add(p)
+	}
+	l.secrets()
+}
+
+func (l *loader) add(p plan.Problem) {
+	doc, ok := l.where[objectName(p.Kind, p.Namespace, p.Name)]
+	if !ok {
+		return
+	}
+	l.problem(doc, p.Field, p.Message)
+}
+
+func (l *loader) parsers() {
+	for i := range l.res.Objects.Parsers {
+		p := &l.res.Objects.Parsers[i]
+		if _, err := parse.Compile(&p.Spec); err != nil {
+			// One mistake a line, each "field: what and how to mend it".
+			for line := range strings.Lines(err.Error()) {
+				l.add(plan.Problem{Kind: "Parser", Namespace: p.Namespace, Name: p.Name, Message: strings.TrimSpace(line)})
+			}
+		}
+	}
+}
+
+func (l *loader) subscriptions() {
+	for i := range l.res.Objects.Subscriptions {
+		s := &l.res.Objects.Subscriptions[i]
+		problem := func(field, message string) {
+			l.add(plan.Problem{Kind: "Subscription", Namespace: s.Namespace, Name: s.Name, Field: field, Message: message})
+		}
+		_, errs := match.Build([]match.Subscriber{{
+			Name: s.Name, Organisation: s.Spec.Organisation,
+			Inside: s.Spec.Zones.Inside, Threats: s.Spec.Zones.Threats,
+		}})
+		for _, e := range errs {
+			problem(e.Field, e.Reason)
+		}
+		if s.Spec.Zones.Inside != nil && criteriaEmpty(&s.Spec.Organisation.Criteria) {
+			problem("spec.organisation.criteria", "the zone inside is granted, but without criteria no event can be inside; "+
+				"name asns, cidrs, countries, fqdns or urls")
+		}
+	}
+}
+
+func criteriaEmpty(c *v1alpha1.CriteriaSpec) bool {
+	return len(c.ASNs)+len(c.CIDRs)+len(c.Countries)+len(c.FQDNs)+len(c.URLs) == 0
+}
+
+// secrets reports references to Secrets of the folder that lack the key. A
+// Secret that is not in the folder at all may come from elsewhere.
+func (l *loader) secrets() {
+	for _, f := range l.res.Objects.FeedSources {
+		if f.Spec.HTTP == nil {
+			continue
+		}
+		for _, r := range f.Spec.HTTP.SecretRefs() {
+			l.secretRef("FeedSource", f.Namespace, f.Name, r.Field, r.Ref)
+		}
+	}
+	for _, s := range l.res.Objects.Subscriptions {
+		for i, k := range s.Spec.Access.Keys {
+			l.secretRef("Subscription", s.Namespace, s.Name, fmt.Sprintf("spec.access.keys[%d].secretRef", i), k.SecretRef)
+		}
+		if j := s.Spec.Access.JWT; j != nil {
+			l.secretRef("Subscription", s.Namespace, s.Name, "spec.access.jwt.secretRef", j.SecretRef)
+		}
+	}
+}
+
+func (l *loader) secretRef(kind, namespace, name, field string, ref v1alpha1.SecretKeyReference) {
+	values, ok := l.res.Secrets[namespace+"/"+ref.Name]
+	if !ok {
+		return
+	}
+	if _, ok := values[ref.Key]; !ok {
+		l.add(plan.Problem{Kind: kind, Namespace: namespace, Name: name, Field: field,
+			Message: fmt.Sprintf("Secret %q has no key %q", ref.Name, ref.Key)})
+	}
+}

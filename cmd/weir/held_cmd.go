@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/bus"
+	"github.com/weir-project/weir/pipeline/plan"
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+func newHeld() *cobra.Command {
+	var b busFlags
+	cmd := &cobra.Command{
+		Use:   "held",
+		Short: "See and decide what is held back after a format change",
+		Args:  cobra.NoArgs,
+	}
+	b.add(cmd)
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "ls [SOURCE]",
+			Short: "List held payloads",
+			Args:  cobra.MaximumNArgs(1),
+			RunE: func(cmd *cobra.Command, args []string) error {
+				return b.with(cmd.Context(), func(c *bus.Conn) error { return heldList(cmd, &b, c, args) })
+			},
+		},
+		newHeldShow(&b),
+		newHeldDecide(&b, "release", v1alpha1.DecisionRelease, "Accept the new format and parse what is held"),
+		newHeldDecide(&b, "discard", v1alpha1.DecisionDiscard, "Drop what is held"),
+	)
+	return cmd
+}
+
+func heldList(cmd *cobra.Command, b *busFlags, c *bus.Conn, args []string) error {
+	feed, err := b.optionalFeed(args)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "SOURCE\tCOLLECTED\tSIZE\tINCIDENT\tPAYLOAD\tREASON")
+	n := 0
+	err = c.ListHeld(cmd.Context(), feed, func(h *bus.Held) error {
+		n++
+		p := &h.Payload
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%.12s\t%s\n", p.Feed, p.Collected.Format(time.RFC3339), p.Size, h.Incident, p.ID, h.Reason)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "nothing is held")
+		return nil
+	}
+	return w.Flush()
+}
+
+func newHeldShow(b *busFlags) *cobra.Command {
+	var raw bool
+	cmd := &cobra.Command{
+		Use:   "show SOURCE",
+		Short: "Explain why payloads of a source are held; --raw prints them",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return b.withFeed(cmd.Context(), args[0], func(c *bus.Conn, feed bus.Feed) error {
+				if raw {
+					return heldRaw(cmd.Context(), cmd.OutOrStdout(), c, feed)
+				}
+				return heldExplain(cmd.Context(), cmd.OutOrStdout(), c, feed)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&raw, "raw", false, "print the bytes that are held")
+	return cmd
+}
+
+func heldRaw(ctx context.Context, out io.Writer, c *bus.Conn, feed bus.Feed) error {
+	return c.ListHeld(ctx, feed, func(h *bus.Held) error {
+		r, err := c.Open(ctx, &h.Payload)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		_, err = io.Copy(out, r)
+		return err
+	})
+}
+
+// monitorStatus reads what the monitor says of a feed.
+func monitorStatus(ctx context.Context, c *bus.Conn, feed bus.Feed) (*status.Monitor, error) {
+	data, err := c.Status().Get(ctx, plan.Key(plan.PrefixMonitor, feed.Namespace, feed.Name))
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil, fmt.Errorf("nothing is known about a FeedSource %s; is the name right, and was anything collected?", feed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var s status.Monitor
+	return &s, json.Unmarshal(data, &s)
+}
+
+func heldExplain(ctx context.Context, out io.Writer, c *bus.Conn, feed bus.Feed) error {
+	s, err := monitorStatus(ctx, c, feed)
+	if err != nil {
+		return err
+	}
+	if s.Incident == nil {
+		fmt.Fprintf(out, "%s: nothing is held\n", feed)
+		return nil
+	}
+	i := s.Incident
+	fmt.Fprintf(out, "%s: %s\n\n", feed, i.Summary)
+	fmt.Fprintf(out, "incident  %s (%s)\nsince     %s\nheld      %s\n\n", i.ID, i.Class, i.Opened.Format(time.RFC3339), count(int(s.Held), "payload"))
+	for _, f := range i.Findings {
+		mark := "-"
+		if f.Breaking {
+			mark = "!"
+		}
+		fmt.Fprintf(out, "%s %s\n", mark, f.Sentence)
+		if f.Before != "" || f.After != "" {
+			fmt.Fprintf(out, "    before: %s\n    after:  %s\n", f.Before, f.After)
+		}
+	}
+	fmt.Fprintf(out, "\nMend the Parser and what is held is released by itself; or decide:\n"+
+		"  weir held release %s   parse it with the Parser as it is, and take the new format as normal\n"+
+		"  weir held discard %s   drop it\n", feed, feed)
+	return nil
+}
+
+func newHeldDecide(b *busFlags, use string, decision v1alpha1.Decision, short string) *cobra.Command {
+	return &cobra.Command{
+		Use:   use + " SOURCE",
+		Short: short,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return b.withFeed(cmd.Context(), args[0], func(c *bus.Conn, feed bus.Feed) error {
+				s, err := monitorStatus(cmd.Context(), c, feed)
+				if err != nil {
+					return err
+				}
+				if s.Incident == nil {
+					return fmt.Errorf("%s: nothing is held", feed)
+				}
+				value, err := json.Marshal(plan.Decision{Incident: s.Incident.ID, Decision: decision})
+				if err != nil {
+					return err
+				}
+				key := plan.Key(plan.PrefixDecision, feed.Namespace, feed.Name, s.Incident.ID)
+				if err := c.Config().Put(cmd.Context(), key, value); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s is under way (incident %s)\n", feed, use, count(int(s.Held), "held payload"), s.Incident.ID)
+				return nil
+			})
+		},
+	}
+}

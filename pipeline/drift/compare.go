@@ -1,0 +1,203 @@
+package drift
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+// Codes of findings.
+const (
+	CodeContainer       = "container-changed"
+	CodeUnreadable      = "unreadable"
+	CodeColumnMissing   = "column-missing"
+	CodeColumnRenamed   = "column-renamed"
+	CodeColumnMoved     = "column-moved"
+	CodeColumnsSwapped  = "columns-swapped"
+	CodeColumnInserted  = "column-inserted"
+	CodeColumnAdded     = "column-added"
+	CodeColumnDropped   = "column-dropped" // one that no rule uses
+	CodeHeaderReordered = "header-reordered"
+	CodeHeaderMissing   = "header-missing"
+	CodeDelimiter       = "delimiter-changed"
+	CodeCellsMissing    = "cells-missing"
+	CodePathMissing     = "path-missing"
+	CodePathMoved       = "path-moved"
+	CodePathType        = "path-type"
+	CodePathAdded       = "path-added"
+	CodePathDropped     = "path-dropped"
+	CodeRetyped         = "retyped"
+	CodeLayout          = "layout-changed"
+	CodeEmptied         = "emptied"
+	CodeWidened         = "widened"
+	CodeUnfit           = "values-unfit"
+)
+
+// Classes of changes.
+const (
+	ClassBreakingHard   = "BREAKING-hard"
+	ClassBreakingSilent = "BREAKING-silent"
+	ClassDegraded       = "DEGRADED"
+	ClassWidening       = "COMPATIBLE-widening"
+	ClassAdditive       = "COMPATIBLE-additive"
+	ClassCosmetic       = "COSMETIC"
+)
+
+// maxFindings bounds what one comparison tells; the breaking ones come first.
+const maxFindings = 32
+
+// A check adds findings. Those of an earlier one explain away what a later one
+// would say.
+type check struct {
+	name string
+	run  func(*comparison)
+}
+
+var checks = []check{
+	{"container", checkContainer},
+	{"header", checkHeader},
+	{"positions", checkPositions},
+	{"paths", checkPaths},
+	{"readable", checkReadable},
+	{"kinds", checkKinds},
+	{"fit", checkFit},
+}
+
+// comparison is the state of one Compare.
+type comparison struct {
+	base, now *Profile
+	findings  []status.Finding
+	// explained are the mapped columns whose change has a finding.
+	explained map[string]bool
+	// done ends the chain: the cause explains whatever else differs.
+	done bool
+}
+
+// Compare explains how a payload differs from the baseline: breaking findings
+// first, in the order of the checks. Without a baseline (nil) it tells whether
+// the payload fits its Parser at all. A baseline that was learned with another
+// Parser must go through Profile.For first.
+func Compare(base, now *Profile) []status.Finding {
+	c := &comparison{base: base, now: now, explained: make(map[string]bool)}
+	for _, check := range checks {
+		if check.run(c); c.done {
+			break
+		}
+	}
+	slices.SortStableFunc(c.findings, func(a, b status.Finding) int {
+		return cmp.Compare(rank(&a), rank(&b))
+	})
+	return c.findings[:min(len(c.findings), maxFindings)]
+}
+
+func rank(f *status.Finding) int {
+	if f.Breaking {
+		return 0
+	}
+	return slices.Index(classOrder, codeClass[f.Code])
+}
+
+func (c *comparison) add(f status.Finding) { c.findings = append(c.findings, f) }
+
+// explain adds a finding and takes the column out of the later checks.
+func (c *comparison) explain(column string, f status.Finding) {
+	c.explained[column] = true
+	c.add(f)
+}
+
+func (c *comparison) broken() bool { return Breaking(c.findings) }
+
+// Breaking tells whether one of the findings is.
+func Breaking(findings []status.Finding) bool {
+	return slices.ContainsFunc(findings, func(f status.Finding) bool { return f.Breaking })
+}
+
+var classOrder = []string{ClassBreakingHard, ClassBreakingSilent, ClassDegraded, ClassWidening, ClassAdditive,
+	ClassCosmetic}
+
+// codeClass is the class of a finding by its code; a breaking finding whose code
+// is not listed as hard is silent: the payload would still parse.
+var codeClass = map[string]string{
+	CodeContainer:       ClassBreakingHard,
+	CodeUnreadable:      ClassBreakingHard,
+	CodeUnfit:           ClassBreakingHard,
+	CodeCellsMissing:    ClassBreakingHard,
+	CodeDelimiter:       ClassBreakingHard,
+	CodeHeaderMissing:   ClassBreakingHard,
+	CodeEmptied:         ClassDegraded,
+	CodeWidened:         ClassWidening,
+	CodeLayout:          ClassWidening,
+	CodeColumnAdded:     ClassAdditive,
+	CodePathAdded:       ClassAdditive,
+	CodePathType:        ClassWidening,
+	CodeColumnDropped:   ClassCosmetic,
+	CodePathDropped:     ClassCosmetic,
+	CodeHeaderReordered: ClassCosmetic,
+}
+
+// Classify returns the worst class among findings, "" if there are none.
+func Classify(findings []status.Finding) string {
+	worst := len(classOrder)
+	for i := range findings {
+		class := codeClass[findings[i].Code]
+		if findings[i].Breaking && class != ClassBreakingHard {
+			class = ClassBreakingSilent
+		}
+		if at := slices.Index(classOrder, class); at >= 0 {
+			worst = min(worst, at)
+		}
+	}
+	if worst == len(classOrder) {
+		return ""
+	}
+	return classOrder[worst]
+}
+
+// Hard tells whether the payload cannot be parsed at all: there is nothing valid
+// in it to emit.
+func Hard(findings []status.Finding) bool {
+	return slices.ContainsFunc(findings, func(f status.Finding) bool {
+		switch f.Code {
+		case CodeContainer, CodeUnreadable, CodeDelimiter, CodeHeaderMissing:
+			return true
+		}
+		return false
+	})
+}
+
+// Summarize says in one sentence what changed.
+func Summarize(findings []status.Finding) string {
+	if len(findings) == 0 {
+		return "The format has not changed."
+	}
+	first := findings[0].Sentence
+	more := 0
+	for _, f := range findings[1:] {
+		if f.Breaking == findings[0].Breaking {
+			more++
+		}
+	}
+	if more == 0 {
+		return first
+	}
+	return strings.TrimSuffix(first, ".") + ", and " + count(int64(more), "more change") + "."
+}
+
+// count is "1 column" or "2 columns", with commas in long numbers.
+func count(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return number64(n) + " " + noun
+}
+
+func number64(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

@@ -1,0 +1,234 @@
+package drift
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+// checkHeader compares the names of columns where the payload tells them.
+func checkHeader(c *comparison) {
+	if !c.now.Named || len(c.now.Columns) == 0 {
+		return
+	}
+	known := c.baseColumns()
+	lost := c.lostColumns()
+	if len(lost) > 0 && len(lost) == len(c.now.Inputs) && c.noHeader(lost) {
+		c.done = true
+		return
+	}
+	taken := c.successors(lost)
+	for _, l := range lost {
+		c.reportLost(l, taken[l.Name])
+	}
+	if known == nil {
+		return
+	}
+	c.reordered(known)
+	for i, name := range c.now.Columns {
+		if !slices.Contains(known, name) && !isValue(taken, name) {
+			c.add(status.Finding{Code: CodeColumnAdded, Path: name, After: fmt.Sprintf("column %d", i+1),
+				Sentence: fmt.Sprintf("Column %q is new; no rule uses it yet.", name)})
+		}
+	}
+	for _, name := range known {
+		if !slices.Contains(c.now.Columns, name) && c.now.input(name) == nil {
+			c.add(status.Finding{Code: CodeColumnDropped, Path: name,
+				Sentence: fmt.Sprintf("Column %q is gone; no rule uses it.", name)})
+		}
+	}
+}
+
+// noHeader finds out why none of the columns is there: the cells are delimited
+// otherwise, or there is no line with names any more.
+func (c *comparison) noHeader(lost []*Column) bool {
+	names := c.now.Columns
+	inside := 0
+	for _, l := range lost {
+		if strings.Contains(names[0], l.Name) {
+			inside++
+		}
+	}
+	if len(names) == 1 && inside == len(lost) {
+		c.add(status.Finding{Code: CodeDelimiter, After: cut(names[0], maxExcerpt), Breaking: true,
+			Sentence: fmt.Sprintf("The delimiter changed: the whole header is one cell, %q.", cut(names[0], maxExcerpt))})
+		return true
+	}
+	const noName = IPv4 | IPv6 | CIDR4 | CIDR6 | IPPort | URL | Email | MAC | SHA256 | SHA1 | MD5 | UUID | Timestamp
+	values := slices.ContainsFunc(names, func(name string) bool { return KindsOf(name)&noName != 0 })
+	if !values {
+		return false
+	}
+	c.add(status.Finding{Code: CodeHeaderMissing, After: strings.Join(names[:min(len(names), maxSamples)], ", "), Breaking: true,
+		Sentence: fmt.Sprintf("The header is gone: where the names of the columns were, there is %s.", quoted(names))})
+	return true
+}
+
+// baseColumns are the columns of the baseline, nil if there is none.
+func (c *comparison) baseColumns() []string {
+	if c.base == nil || !c.base.Named {
+		return nil
+	}
+	return c.base.Columns
+}
+
+// lostColumns are those that the mapping uses and the payload has not. A column
+// that was already missing when the baseline was accepted is not lost.
+func (c *comparison) lostColumns() []*Column {
+	var lost []*Column
+	for i := range c.now.Inputs {
+		in := &c.now.Inputs[i]
+		if slices.Contains(c.now.Columns, in.Name) || c.covered(in, c.hasColumn) {
+			continue
+		}
+		if c.base != nil && c.base.input(in.Name) != nil && !slices.Contains(c.base.Columns, in.Name) {
+			continue
+		}
+		lost = append(lost, in)
+	}
+	return lost
+}
+
+func (c *comparison) hasColumn(p *Profile, name string) bool { return slices.Contains(p.Columns, name) }
+
+// covered tells whether every field of an input that is not there has another
+// input which is: a Parser may list the old and the new name. An input that was
+// there beside the lost one is no substitute for it.
+func (c *comparison) covered(in *Column, has func(*Profile, string) bool) bool {
+	for _, field := range in.Fields {
+		found := slices.ContainsFunc(c.now.Inputs, func(other Column) bool {
+			return other.Name != in.Name && slices.Contains(other.Fields, field) && has(c.now, other.Name) &&
+				(c.base == nil || !has(c.base, other.Name) || !has(c.base, in.Name))
+		})
+		if !found {
+			return false
+		}
+	}
+	return len(in.Fields) > 0
+}
+
+func (c *comparison) reportLost(l *Column, successor string) {
+	f := status.Finding{Code: CodeColumnMissing, Path: l.Name, Breaking: true, Before: c.describe(c.base, l.Name)}
+	if successor == "" {
+		f.Sentence = fmt.Sprintf("Column %q is gone%s.", l.Name, fills(l))
+		if c.base == nil {
+			f.Sentence = fmt.Sprintf("Column %q is not there%s; the payload has %s.", l.Name, fills(l), quoted(c.now.Columns))
+		}
+		c.explain(l.Name, f)
+		return
+	}
+	f.Code = CodeColumnRenamed
+	f.After = c.describe(c.now, successor)
+	kind := kindOf(c.now.column(successor))
+	f.Sentence = fmt.Sprintf("Column %q is gone; %q has the same kind of values (%s) and took its place.", l.Name, successor, kind)
+	if kind == "" {
+		f.Sentence = fmt.Sprintf("Column %q is gone; %q may have taken its place.", l.Name, successor)
+	}
+	c.explain(l.Name, f)
+}
+
+// reordered reports columns that are all there but in another order. By name
+// they can still be read; but a publisher who shuffles columns has changed the
+// format, and readers by position break, so it is held when the mapping uses one
+// of them.
+func (c *comparison) reordered(known []string) {
+	var before, after []string
+	for _, name := range known {
+		if slices.Contains(c.now.Columns, name) && !slices.Contains(before, name) {
+			before = append(before, name)
+		}
+	}
+	for _, name := range c.now.Columns {
+		if slices.Contains(before, name) && !slices.Contains(after, name) {
+			after = append(after, name)
+		}
+	}
+	moved := movedNames(before, after)
+	if len(moved) == 0 {
+		return
+	}
+	mapped := slices.DeleteFunc(flippedNames(before, after, moved), func(name string) bool { return c.now.input(name) == nil })
+	f := status.Finding{Code: CodeHeaderReordered, Path: moved[0], Breaking: len(mapped) > 0,
+		Before: strings.Join(before[:min(len(before), 16)], ", "), After: strings.Join(after[:min(len(after), 16)], ", ")}
+	if len(mapped) > 0 && !slices.Contains(mapped, moved[0]) {
+		f.Path = mapped[0]
+	}
+	are := "are"
+	if len(moved) == 1 {
+		are = "is"
+	}
+	past := ""
+	if !slices.Contains(moved, f.Path) {
+		past = fmt.Sprintf(", past %q", f.Path)
+	}
+	f.Sentence = fmt.Sprintf("The columns are in another order: %s %s now at %s%s.", quoted(moved), are,
+		places(moved, after), past)
+	c.add(f)
+}
+
+func places(moved, after []string) string {
+	var at []string
+	for _, name := range moved[:min(len(moved), 4)] {
+		at = append(at, fmt.Sprint(slices.Index(after, name)+1))
+	}
+	if len(at) == 1 {
+		return "position " + at[0]
+	}
+	return "positions " + strings.Join(at, ", ")
+}
+
+// movedNames are the fewest names whose move turns one order into the other:
+// those outside a longest increasing subsequence.
+func movedNames(before, after []string) []string {
+	index := make(map[string]int, len(before))
+	for i, name := range before {
+		index[name] = i
+	}
+	length := make([]int, len(after))
+	previous := make([]int, len(after))
+	best := -1
+	for i := range after {
+		length[i], previous[i] = 1, -1
+		for j := range i {
+			if index[after[j]] < index[after[i]] && length[j] >= length[i] {
+				length[i], previous[i] = length[j]+1, j
+			}
+		}
+		if best < 0 || length[i] > length[best] {
+			best = i
+		}
+	}
+	kept := make(map[string]bool, len(after))
+	for i := best; i >= 0; i = previous[i] {
+		kept[after[i]] = true
+	}
+	return slices.DeleteFunc(slices.Clone(after), func(name string) bool { return kept[name] })
+}
+
+// flippedNames are the moved names and those that they moved past.
+func flippedNames(before, after, moved []string) []string {
+	flipped := slices.Clone(moved)
+	for _, name := range after {
+		if slices.Contains(moved, name) {
+			continue
+		}
+		for _, m := range moved {
+			if slices.Index(before, name) < slices.Index(before, m) != (slices.Index(after, name) < slices.Index(after, m)) {
+				flipped = append(flipped, name)
+				break
+			}
+		}
+	}
+	return flipped
+}
+
+func isValue(m map[string]string, value string) bool {
+	for _, v := range m {
+		if v == value {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,171 @@
+package drift
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/parse"
+)
+
+// Formats that a Parser can declare.
+const (
+	formatCSV       = "csv"
+	formatJSON      = "json"
+	formatJSONLines = "jsonLines"
+	formatText      = "text"
+)
+
+// Lens is a Parser that learns a profile from what it parses. Safe for
+// concurrent use.
+type Lens struct {
+	spec   *v1alpha1.ParserSpec
+	parser *parse.Parser
+	empty  Profile // the profile of a payload before its first byte
+}
+
+// NewLens compiles a Parser. The error is the one of parse.Compile. The spec
+// must not be changed afterwards.
+func NewLens(spec *v1alpha1.ParserSpec) (*Lens, error) {
+	parser, err := parse.Compile(spec)
+	if err != nil {
+		return nil, err
+	}
+	l := &Lens{spec: spec, parser: parser, empty: Profile{
+		Version:  version,
+		Input:    digest(spec.Input),
+		Declared: format(&spec.Input),
+		Named:    spec.Input.CSV != nil && spec.Input.CSV.Header != v1alpha1.HeaderNone,
+		Payloads: 1,
+	}}
+	for _, in := range parser.Inputs() {
+		c := Column{Name: in.Name, Fields: in.Fields, Required: in.Required, Rules: rulesDigest(spec, in.Name)}
+		c.separators, c.nulls = cleaning(spec, in.Name)
+		l.empty.Inputs = append(l.empty.Inputs, c)
+	}
+	return l, nil
+}
+
+func format(in *v1alpha1.InputSpec) string {
+	switch {
+	case in.CSV != nil:
+		return formatCSV
+	case in.JSON != nil:
+		return formatJSON
+	case in.JSONLines != nil:
+		return formatJSONLines
+	}
+	return formatText
+}
+
+// rulesDigest changes when a rule that reads the input changes, so that what was
+// learned about the input under the old rule is forgotten.
+func rulesDigest(spec *v1alpha1.ParserSpec, input string) string {
+	var rules []any
+	for i := range spec.Explode {
+		if spec.Explode[i].From == input {
+			rules = append(rules, spec.Explode[i])
+		}
+	}
+	for i := range spec.Mapping {
+		r := &spec.Mapping[i]
+		if slices.Contains(r.From, input) || strings.Contains(r.Expr, input) || strings.Contains(r.When, input) {
+			rules = append(rules, r)
+		}
+	}
+	return digest(rules)
+}
+
+// cleaning is what the rules do to a value before it has a meaning: they split
+// it, and drop what stands for nothing.
+func cleaning(spec *v1alpha1.ParserSpec, input string) (separators, nulls []string) {
+	for i := range spec.Explode {
+		if e := &spec.Explode[i]; e.From == input && e.Separator != "" {
+			separators = append(separators, e.Separator)
+		}
+	}
+	for i := range spec.Mapping {
+		r := &spec.Mapping[i]
+		if !slices.Contains(r.From, input) {
+			continue
+		}
+		if r.Split != "" {
+			separators = append(separators, r.Split)
+		}
+		nulls = append(nulls, r.Nulls...)
+	}
+	return separators, nulls
+}
+
+func digest(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil { // specs have no values that JSON lacks
+		panic(fmt.Sprintf("drift: %v", err))
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Profiler starts the profile of one payload.
+func (l *Lens) Profiler() *Profiler {
+	p := &Profiler{profile: l.empty}
+	p.profile.Inputs = slices.Clone(l.empty.Inputs)
+	return p
+}
+
+// Parse parses a payload as parse.Parser.Parse does and lets p learn from it.
+// p has seen a record before sink gets what becomes of it.
+func (l *Lens) Parse(ctx context.Context, r io.Reader, m parse.Meta, sink parse.Sink, p *Profiler) (parse.Stats, error) {
+	br := bufio.NewReaderSize(r, 64<<10)
+	head, err := br.Peek(sniffBytes)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return parse.Stats{}, err
+	}
+	p.profile.Container, p.profile.Excerpt = sniff(head, p.profile.Declared, l.spec.Input.Charset)
+	stats, err := l.parser.Parse(ctx, br, m, &countingSink{sink, p}, p)
+	if unreadable := (*parse.UnreadableError)(nil); errors.As(err, &unreadable) {
+		p.profile.Unreadable = cut(unreadable.Reason, maxName)
+	}
+	return stats, err
+}
+
+// Learn returns the profile of a payload. That it cannot be read as a whole is
+// no error but part of the profile.
+func (l *Lens) Learn(ctx context.Context, r io.Reader, m parse.Meta) (*Profile, error) {
+	p := l.Profiler()
+	_, err := l.Parse(ctx, r, m, discard{}, p)
+	if unreadable := (*parse.UnreadableError)(nil); err != nil && !errors.As(err, &unreadable) {
+		return nil, err
+	}
+	return p.Profile(), nil
+}
+
+// countingSink tells the profiler what became of the records.
+type countingSink struct {
+	parse.Sink
+	p *Profiler
+}
+
+func (s *countingSink) Event(e *event.Event) error {
+	s.p.event()
+	return s.Sink.Event(e)
+}
+
+func (s *countingSink) Reject(r *parse.Rejection) error {
+	s.p.reject(r)
+	return s.Sink.Reject(r)
+}
+
+type discard struct{}
+
+func (discard) Event(*event.Event) error      { return nil }
+func (discard) Reject(*parse.Rejection) error { return nil }

@@ -1,0 +1,190 @@
+package drift
+
+import (
+	"maps"
+	"slices"
+)
+
+// For returns what of a baseline still holds for a Parser: nothing if the Parser
+// reads the payload differently, and nothing about inputs whose rules changed.
+// It does not modify p; p may be nil.
+func (p *Profile) For(l *Lens) *Profile {
+	if p == nil || p.Version != version || p.Input != l.empty.Input {
+		return nil
+	}
+	kept := *p
+	kept.Inputs = nil
+	kept.Others = slices.Clone(p.Others)
+	for _, c := range p.Inputs {
+		if in := l.empty.input(c.Name); in != nil && in.Rules == c.Rules {
+			kept.Inputs = append(kept.Inputs, c)
+		} else if find(kept.Others, c.Name) == nil {
+			c.Rules, c.Fields, c.Required = "", nil, false
+			kept.Others = append(kept.Others, c)
+		}
+	}
+	return &kept
+}
+
+// Merge returns the baseline after a payload was accepted: the structure of the
+// payload, and the counts of both. What was long ago counts less and less, so
+// that the baseline follows a slow change. base may be nil; neither is modified.
+func Merge(base, now *Profile) *Profile {
+	m := *now
+	m.Reasons, m.Unreadable, m.Excerpt = nil, "", ""
+	m.Inputs = slices.Clone(now.Inputs)
+	for i := range m.Inputs {
+		m.Inputs[i] = merge(nil, &m.Inputs[i])
+		if base != nil {
+			m.Inputs[i] = merge(base.input(m.Inputs[i].Name), &now.Inputs[i])
+		}
+	}
+	m.Cells, m.Paths = maps.Clone(now.Cells), maps.Clone(now.Paths)
+	if base == nil {
+		return &m
+	}
+	if now.Looked == 0 { // an empty payload says nothing about structure
+		m.Columns, m.Cells = base.Columns, base.Cells
+		m.Container = base.Container
+		if len(now.Columns) > 0 {
+			m.Columns = now.Columns
+		}
+	}
+	m.Payloads = base.Payloads + 1
+	m.Events, m.Rejected = fade(base.Events, base.Rejected, now.Events, now.Rejected)
+	m.Records = base.Records + now.Records
+	m.Looked = min(base.Looked+now.Looked, maxBaseline)
+	m.Paths = mergePaths(base.Paths, now)
+	m.Others = mergeOthers(base.Others, &m)
+	return &m
+}
+
+// merge adds the counts of one payload to what is known of a column.
+func merge(base, now *Column) Column {
+	m := *now
+	m.scale(maxWeight)
+	if base == nil {
+		return m
+	}
+	old := *base
+	old.scale(maxBaseline - (m.Values + m.Empty + m.Absent))
+	m.Values += old.Values
+	m.Empty += old.Empty
+	m.Absent += old.Absent
+	for i := range m.Kinds {
+		m.Kinds[i] += old.Kinds[i]
+	}
+	m.Layouts = m.Layouts.plus(old.Layouts)
+	if len(m.Samples) == 0 {
+		m.Samples = old.Samples
+	}
+	return m
+}
+
+// scale reduces the counts so that they stand for at most so many records.
+func (c *Column) scale(most int64) {
+	n := c.Values + c.Empty + c.Absent
+	if n <= most {
+		return
+	}
+	down := func(v int64) int64 { return (v*most + n/2) / n }
+	c.Values, c.Empty, c.Absent = down(c.Values), down(c.Empty), down(c.Absent)
+	for i := range c.Kinds {
+		c.Kinds[i] = min(down(c.Kinds[i]), c.Values)
+	}
+	var layouts Layouts
+	for _, l := range c.Layouts {
+		if l.Values = down(l.Values); l.Values > 0 {
+			layouts = append(layouts, l)
+		}
+	}
+	c.Layouts = layouts
+}
+
+// fade adds two pairs of counts, the older of which loses weight.
+func fade(events, rejected, nowEvents, nowRejected int64) (e, r int64) {
+	weigh := func(a, b, most int64) (x, y int64) {
+		if n := a + b; n > most {
+			return a * most / n, b * most / n
+		}
+		return a, b
+	}
+	nowEvents, nowRejected = weigh(nowEvents, nowRejected, maxWeight)
+	events, rejected = weigh(events, rejected, maxBaseline-maxWeight)
+	return events + nowEvents, rejected + nowRejected
+}
+
+// mergePaths keeps how often each path occurs among the records that were looked
+// at. A path that fades away is forgotten.
+func mergePaths(base map[string]*Path, now *Profile) map[string]*Path {
+	if len(base) == 0 {
+		return maps.Clone(now.Paths)
+	}
+	merged := make(map[string]*Path, len(now.Paths))
+	names := 0
+	put := func(name string, p *Path) {
+		if _, known := merged[name]; !known {
+			if len(merged) == maxPaths || names+len(name) > maxNames {
+				return
+			}
+			names += len(name)
+		}
+		merged[name] = p
+	}
+	for name, p := range now.Paths {
+		put(name, p.plus(base[name]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(base)) {
+		if _, there := now.Paths[name]; there {
+			continue
+		}
+		if p := base[name].half(now.Looked >= minNow); p.Records > 0 {
+			put(name, p)
+		}
+	}
+	return merged
+}
+
+// plus adds the counts of q, which may be nil.
+func (p *Path) plus(q *Path) *Path {
+	sum := &Path{Records: p.Records, Types: maps.Clone(p.Types)}
+	if q == nil {
+		return sum
+	}
+	sum.Records = min(p.Records+q.Records, maxBaseline)
+	for typ, n := range q.Types {
+		sum.Types[typ] += n
+	}
+	for typ, n := range sum.Types {
+		sum.Types[typ] = min(n, maxBaseline)
+	}
+	return sum
+}
+
+func (p *Path) half(do bool) *Path {
+	if !do {
+		return p
+	}
+	h := &Path{Records: p.Records / 2, Types: make(map[string]int64, len(p.Types))}
+	for typ, n := range p.Types {
+		h.Types[typ] = n / 2
+	}
+	return h
+}
+
+// mergeOthers keeps what is known of columns that no rule uses, as long as they
+// are there.
+func mergeOthers(base []Column, m *Profile) []Column {
+	others := slices.Clone(m.Others)
+	for _, c := range base {
+		if m.column(c.Name) == nil && m.hasName(c.Name) {
+			others = append(others, c)
+		}
+	}
+	return others[:min(len(others), maxColumns)]
+}
+
+func (p *Profile) hasName(name string) bool {
+	_, path := p.Paths[name]
+	return path || slices.Contains(p.Columns, name) || !p.Named && len(p.Paths) == 0
+}

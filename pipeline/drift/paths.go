@@ -1,0 +1,211 @@
+package drift
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+// checkPaths compares the leaf paths of JSON records.
+func checkPaths(c *comparison) {
+	if c.now.Declared != formatJSON && c.now.Declared != formatJSONLines || c.now.Looked == 0 {
+		return
+	}
+	taken := c.lostPaths()
+	if c.base == nil {
+		return
+	}
+	for _, path := range slices.Sorted(maps.Keys(c.now.Paths)) {
+		if c.isNewPath(path) && !taken[path] {
+			c.reportPathAdded(path)
+		}
+	}
+	if c.now.Looked < minNow {
+		return
+	}
+	for _, path := range slices.Sorted(maps.Keys(c.base.Paths)) {
+		if c.now.Paths[path] == nil && c.now.reads(path) == nil && c.always(path) {
+			c.add(status.Finding{Code: CodePathDropped, Path: path, Sentence: fmt.Sprintf("%q is gone; no rule uses it.", path)})
+		}
+	}
+}
+
+// lostPaths reports inputs that are gone or nested, and returns the paths that
+// took their places.
+func (c *comparison) lostPaths() map[string]bool {
+	taken := make(map[string]bool)
+	for i := range c.now.Inputs {
+		in := &c.now.Inputs[i]
+		path := plainPath(in.Name)
+		switch below := c.below(path); {
+		case below != "" && c.now.Paths[path] == nil && c.base != nil && c.always(path):
+			c.reportNested(in, path, below)
+		case c.vanished(in) && !c.covered(in, hasPath):
+			c.reportVanished(in, path, taken)
+		}
+	}
+	return taken
+}
+
+// hasPath tells whether any record has a value for an input.
+func hasPath(p *Profile, name string) bool {
+	in := p.input(name)
+	return in != nil && in.Values+in.Empty > 0
+}
+
+// vanished tells whether no record has a path any more that nearly all had. A
+// rare path cannot be declared missing by one payload.
+func (c *comparison) vanished(in *Column) bool {
+	if in.Values+in.Empty > 0 || c.now.Looked < minAll && !in.Required {
+		return false
+	}
+	base := c.known(in.Name)
+	if base == nil { // the first payload, or a rule that is new
+		return in.Required && (c.base == nil || c.base.input(in.Name) == nil)
+	}
+	there := base.Values + base.Empty
+	return there >= minBefore && share(there, there+base.Absent) >= ownShare
+}
+
+// always tells whether nearly all records of the baseline had a path.
+func (c *comparison) always(path string) bool {
+	p := c.base.Paths[path]
+	return p != nil && c.base.Looked >= minBefore && share(p.Records, c.base.Looked) >= ownShare
+}
+
+// reportNested tells that what was one value is a list or an object now.
+func (c *comparison) reportNested(in *Column, path, below string) {
+	is := "an object"
+	if strings.HasPrefix(below[len(path):], "[]") {
+		is = "an array"
+	}
+	c.explain(in.Name, status.Finding{Code: CodePathType, Path: in.Name, Breaking: true,
+		Before: c.describe(c.base, in.Name), After: below,
+		Sentence: fmt.Sprintf("%q was a single value and is %s now (%q).", in.Name, is, below)})
+}
+
+func (c *comparison) reportVanished(in *Column, path string, taken map[string]bool) {
+	f := status.Finding{Code: CodePathMissing, Path: in.Name, Breaking: true, Before: c.describe(c.base, in.Name)}
+	switch moved := c.movedTo(in, path); {
+	case moved != "":
+		taken[moved] = true
+		f.Code, f.After = CodePathMoved, moved
+		kind := kindOf(c.now.column(moved))
+		f.Sentence = fmt.Sprintf("%q is gone; %q has the same kind of values (%s) and took its place.", in.Name, moved, kind)
+		if kind == "" {
+			f.Sentence = fmt.Sprintf("%q is gone; the values are now at %q, it seems.", in.Name, moved)
+		}
+	case c.base == nil:
+		f.Sentence = fmt.Sprintf("%q is in none of %s%s; there is %s.", in.Name, count(c.now.Looked, "record"), fills(in),
+			quoted(slices.Sorted(maps.Keys(c.now.Paths))))
+	default:
+		f.Sentence = fmt.Sprintf("%q is in none of %s%s.", in.Name, count(c.now.Looked, "record"), fills(in))
+	}
+	c.explain(in.Name, f)
+}
+
+// below finds a new leaf inside what was a leaf.
+func (c *comparison) below(path string) string {
+	best := ""
+	for leaf := range c.now.Paths {
+		rest, ok := strings.CutPrefix(leaf, path)
+		if !ok || rest == "" || rest[0] != '.' && rest[0] != '[' || best != "" && best < leaf {
+			continue
+		}
+		if c.base == nil || c.base.Paths[leaf] == nil {
+			best = leaf
+		}
+	}
+	return best
+}
+
+// movedTo finds the new path with the same last name, or else with the most
+// similar values and name.
+func (c *comparison) movedTo(in *Column, path string) string {
+	best, most := "", 0.0
+	for _, leaf := range slices.Sorted(maps.Keys(c.now.Paths)) {
+		if !c.isNewPath(leaf) {
+			continue
+		}
+		score := c.score(in, leaf, -1)
+		if lastName(leaf) == lastName(path) {
+			score++
+		}
+		if score > most {
+			best, most = leaf, score
+		}
+	}
+	if most < minScore {
+		return ""
+	}
+	return best
+}
+
+func (c *comparison) isNewPath(path string) bool {
+	if c.now.reads(path) != nil {
+		return false
+	}
+	if c.base == nil {
+		return true
+	}
+	return c.base.Paths[path] == nil
+}
+
+func (c *comparison) reportPathAdded(path string) {
+	n := c.now.Paths[path].Records
+	if n < min(minAll, c.now.Looked) && n*100 < c.now.Looked { // names that are data come once
+		return
+	}
+	c.add(status.Finding{Code: CodePathAdded, Path: path, After: typeNames(c.now.Paths[path]),
+		Sentence: fmt.Sprintf("%q is new, in %s of %s; no rule uses it yet.", path, number64(n), count(c.now.Looked, "record"))})
+}
+
+func typeNames(p *Path) string { return strings.Join(slices.Sorted(maps.Keys(p.Types)), "|") }
+
+// reads returns the input that reads a leaf path.
+func (p *Profile) reads(leaf string) *Column {
+	for i := range p.Inputs {
+		path := plainPath(p.Inputs[i].Name)
+		rest, ok := strings.CutPrefix(leaf, path)
+		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			if in := &p.Inputs[i]; in.Values+in.Empty > 0 || rest == "" {
+				return in
+			}
+		}
+	}
+	return nil
+}
+
+// plainPath is a path as the leaves of records are told: without "$" and with []
+// for each index.
+func plainPath(path string) string {
+	path = strings.TrimPrefix(strings.TrimPrefix(path, "$"), ".")
+	if !strings.Contains(path, "[") {
+		return path
+	}
+	var b strings.Builder
+	for path != "" {
+		open := strings.IndexByte(path, '[')
+		if open < 0 {
+			break
+		}
+		shut := strings.IndexByte(path[open:], ']')
+		if shut < 2 || classes[path[open+1]] != cDigit {
+			b.WriteString(path[:open+1])
+			path = path[open+1:]
+			continue
+		}
+		b.WriteString(path[:open] + "[]")
+		path = path[open+shut+1:]
+	}
+	b.WriteString(path)
+	return b.String()
+}
+
+func lastName(path string) string {
+	path = strings.TrimRight(path, "[]")
+	return path[strings.LastIndexAny(path, ".[")+1:]
+}

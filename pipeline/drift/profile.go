@@ -1,0 +1,243 @@
+package drift
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Bounds of a profile. Whatever a payload contains, the profile's JSON stays
+// below MaxBytes.
+const (
+	MaxBytes = 200 << 10
+
+	version     = 1
+	maxColumns  = 1024
+	maxPaths    = 1024
+	maxName     = 256 // bytes of a column or path; the schema allows no longer ones
+	maxNames    = 64 << 10
+	maxSamples  = 3
+	maxSample   = 64
+	maxCells    = 32
+	maxReasons  = 32
+	maxExcerpt  = 80
+	maxBaseline = 8192 // values that a baseline remembers of a column
+	maxWeight   = 1024 // of them, how many one payload can be
+)
+
+// Profile is what is known about the format of a payload, or, merged from many,
+// of a feed. Its JSON form is kept in the state bucket and below MaxBytes.
+type Profile struct {
+	Version int `json:"version"`
+	// Input is a digest of the Parser's input section: profiles of different
+	// inputs cannot be compared column by column.
+	Input string `json:"input"`
+	// Declared is the format that the Parser expects: csv, json, jsonLines, text.
+	Declared string `json:"declared"`
+	// Container is the format that the first bytes show: Declared, unless they
+	// are clearly something else: html, xml, json, binary or an archive, empty.
+	Container string `json:"container"`
+	// Excerpt shows a foreign container: the title of a page, the first line.
+	Excerpt string `json:"excerpt,omitempty"`
+	// Unreadable is why the payload could not be read as a whole.
+	Unreadable string `json:"unreadable,omitempty"`
+
+	// Named tells that Columns come from the payload and not from the Parser.
+	Named bool `json:"named,omitempty"`
+	// Columns in order (CSV, text).
+	Columns []string `json:"columns,omitempty"`
+	// Cells tells how many records have how many cells.
+	Cells map[int]int64 `json:"cells,omitempty"`
+	// Paths are the leaf paths of JSON records.
+	Paths map[string]*Path `json:"paths,omitempty"`
+
+	// Payloads is how many payloads the profile was merged from.
+	Payloads int64 `json:"payloads"`
+	// Records that were read; of a long payload only a part was looked at.
+	Records int64 `json:"records"`
+	Looked  int64 `json:"looked"`
+	// Events and Rejected count what became of the records.
+	Events   int64 `json:"events"`
+	Rejected int64 `json:"rejected"`
+	// Reasons of rejection, by field.
+	Reasons map[string]Reason `json:"reasons,omitempty"`
+
+	// Inputs are the columns or paths that the mapping uses.
+	Inputs []Column `json:"inputs,omitempty"`
+	// Others are columns or paths that it does not use, from a small sample.
+	Others []Column `json:"others,omitempty"`
+}
+
+// Column is what is known about the values of a column or path.
+type Column struct {
+	Name string `json:"name"`
+	// Rules is a digest of the mapping rules that read it.
+	Rules string `json:"rules,omitempty"`
+	// Fields are the event fields that it fills.
+	Fields   []string `json:"fields,omitempty"`
+	Required bool     `json:"required,omitempty"`
+	// Values, Empty and Absent sum up to the records that were looked at.
+	Values int64 `json:"values"`
+	Empty  int64 `json:"empty,omitempty"`
+	Absent int64 `json:"absent,omitempty"`
+	// Kinds of the values that are not empty.
+	Kinds Counts `json:"kinds"`
+	// Layouts of the timestamps among them.
+	Layouts Layouts `json:"layouts,omitempty"`
+	// Samples are a few different values.
+	Samples []string `json:"samples,omitempty"`
+
+	separators, nulls []string // see cleaning
+}
+
+// Path is a leaf of JSON records.
+type Path struct {
+	// Records that have it.
+	Records int64 `json:"records"`
+	// Types of its values; an array has several.
+	Types map[string]int64 `json:"types"`
+
+	last int64 // record that was counted last
+}
+
+// Reason is why records were rejected.
+type Reason struct {
+	Count int64 `json:"count"`
+	// First is the reason of the first of them.
+	First string `json:"first"`
+}
+
+// Decode reads a profile that Encode wrote. A profile of another version is no
+// error: it yields nil, and the format is learned anew.
+func Decode(b []byte) (*Profile, error) {
+	var p Profile
+	if err := json.Unmarshal(b, &p); err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	if p.Version != version {
+		return nil, nil
+	}
+	maps.DeleteFunc(p.Paths, func(_ string, path *Path) bool { return path == nil || path.Types == nil })
+	return &p, nil
+}
+
+// Encode returns the JSON of a profile, at most MaxBytes. Where it would be
+// longer, what only serves explanations is left out.
+func (p *Profile) Encode() ([]byte, error) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("profile: %w", err)
+	}
+	small := *p
+	for _, shrink := range []func(*Profile){
+		func(p *Profile) { p.Others = nil },
+		func(p *Profile) {
+			p.Inputs = slices.Clone(p.Inputs)
+			for i := range p.Inputs {
+				p.Inputs[i].Samples = nil
+			}
+		},
+		func(p *Profile) { p.Paths = nil },
+		func(p *Profile) { p.Reasons = nil },
+		func(p *Profile) { p.Inputs = p.Inputs[:min(len(p.Inputs), 256)] },
+	} {
+		if len(b) <= MaxBytes {
+			return b, nil
+		}
+		shrink(&small)
+		if b, err = json.Marshal(&small); err != nil {
+			return nil, fmt.Errorf("profile: %w", err)
+		}
+	}
+	if len(b) > MaxBytes {
+		return nil, fmt.Errorf("profile: %d bytes, at most %d are kept", len(b), MaxBytes)
+	}
+	return b, nil
+}
+
+// input returns what is known about a mapped column; nil if nothing.
+func (p *Profile) input(name string) *Column {
+	return find(p.Inputs, name)
+}
+
+// column returns what is known about any column.
+func (p *Profile) column(name string) *Column {
+	if c := p.input(name); c != nil {
+		return c
+	}
+	return find(p.Others, name)
+}
+
+func find(columns []Column, name string) *Column {
+	for i := range columns {
+		if columns[i].Name == name {
+			return &columns[i]
+		}
+	}
+	return nil
+}
+
+// modalCells is the most frequent number of cells.
+func (p *Profile) modalCells() int {
+	best, most := 0, int64(0)
+	for cells, n := range p.Cells {
+		if n > most || n == most && cells > best {
+			best, most = cells, n
+		}
+	}
+	return best
+}
+
+// observe counts one value. Of several in one the first is looked at.
+func (c *Column) observe(value string, buf []byte) {
+	if slices.Contains(c.nulls, value) {
+		value = ""
+	}
+	for _, separator := range c.separators {
+		value, _, _ = strings.Cut(value, separator)
+	}
+	k, layout := classify(value, buf[:0])
+	if k == Empty {
+		c.Empty++
+		return
+	}
+	c.Values++
+	c.Kinds.add(k)
+	if k&Timestamp != 0 {
+		c.Layouts.add(layout)
+	}
+	if len(c.Samples) < maxSamples {
+		c.sample(value)
+	}
+}
+
+func (c *Column) sample(value string) {
+	value = cut(value, maxSample)
+	if !slices.Contains(c.Samples, value) {
+		c.Samples = append(c.Samples, value)
+	}
+}
+
+// cut returns a copy of at most n bytes of s that is valid UTF-8.
+func cut(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+		for s != "" && !utf8.RuneStart(s[len(s)-1]) {
+			s = s[:len(s)-1]
+		}
+		if r, size := utf8.DecodeLastRuneInString(s); r == utf8.RuneError && size == 1 {
+			s = s[:len(s)-1]
+		}
+	}
+	b := make([]byte, 0, len(s))
+	for _, r := range s {
+		if r < ' ' || r == 0x7f {
+			r = ' '
+		}
+		b = utf8.AppendRune(b, r)
+	}
+	return string(b)
+}

@@ -1,0 +1,121 @@
+package drift
+
+import (
+	"bytes"
+	"html"
+	"strings"
+)
+
+// Containers besides the formats that a Parser can declare.
+const (
+	containerHTML   = "html"
+	containerXML    = "xml"
+	containerJSON   = "json"
+	containerBinary = "binary"
+	containerEmpty  = "empty"
+)
+
+// sniffBytes is how much of a payload is looked at to tell its container.
+const sniffBytes = 4096
+
+var magics = []struct{ magic, name string }{
+	{"PK\x03\x04", "zip"},
+	{"\x1f\x8b", "gzip"},
+	{"BZh", "bzip2"},
+	{"\xfd7zXZ\x00", "xz"},
+	{"\x28\xb5\x2f\xfd", "zstd"},
+	{"%PDF-", "pdf"},
+	{"7z\xbc\xaf\x27\x1c", "7z"},
+}
+
+// sniff tells the container by the first bytes of a payload, and shows some of a
+// foreign one.
+func sniff(head []byte, declared, charset string) (container, excerpt string) {
+	wide := strings.HasPrefix(strings.ToLower(charset), "utf-16") ||
+		bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff"))
+	if wide {
+		return declared, ""
+	}
+	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
+	for _, m := range magics {
+		if bytes.HasPrefix(head, []byte(m.magic)) {
+			return m.name, ""
+		}
+	}
+	if bytes.IndexByte(head, 0) >= 0 {
+		return containerBinary, ""
+	}
+	head = bytes.TrimLeft(head, " \t\r\n")
+	switch {
+	case len(head) == 0:
+		return containerEmpty, ""
+	case isHTML(head):
+		return containerHTML, title(head)
+	case bytes.HasPrefix(head, []byte("<?xml")):
+		return containerXML, excerptOf(head)
+	case declared != formatJSON && declared != formatJSONLines && isJSON(head):
+		return containerJSON, excerptOf(head)
+	}
+	return declared, ""
+}
+
+var htmlStarts = [][]byte{[]byte("<!doctype html"), []byte("<html"), []byte("<head"), []byte("<body"), []byte("<title"),
+	[]byte("<script"), []byte("<center>"), []byte("<h1")}
+
+func isHTML(head []byte) bool {
+	start := bytes.ToLower(head[:min(len(head), 1024)])
+	for bytes.HasPrefix(start, []byte("<!--")) {
+		_, after, ok := bytes.Cut(start, []byte("-->"))
+		if !ok {
+			return false
+		}
+		start = bytes.TrimLeft(after, " \t\r\n")
+	}
+	for _, tag := range htmlStarts {
+		if bytes.HasPrefix(start, tag) {
+			return true
+		}
+	}
+	return bytes.HasPrefix(start, []byte("<?xml")) && bytes.Contains(start, []byte("<html"))
+}
+
+func title(head []byte) string {
+	lower := bytes.ToLower(head)
+	if len(lower) != len(head) { // some letters have another length in lower case
+		return ""
+	}
+	open := bytes.Index(lower, []byte("<title"))
+	if open < 0 {
+		return ""
+	}
+	start := bytes.IndexByte(lower[open:], '>')
+	if start < 0 {
+		return ""
+	}
+	start += open + 1
+	end := bytes.Index(lower[start:], []byte("</title"))
+	if end < 0 {
+		return ""
+	}
+	return cut(strings.Join(strings.Fields(html.UnescapeString(string(head[start:start+end]))), " "), maxExcerpt)
+}
+
+// isJSON accepts the beginning of an object or of an array of objects, arrays or
+// strings: enough to tell it from a line of text in brackets.
+func isJSON(head []byte) bool {
+	rest := bytes.TrimLeft(head[1:], " \t\r\n")
+	if len(rest) == 0 {
+		return false
+	}
+	switch head[0] {
+	case '{':
+		return rest[0] == '"' || rest[0] == '}'
+	case '[':
+		return rest[0] == '{' || rest[0] == '"' || rest[0] == '[' || rest[0] == ']'
+	}
+	return false
+}
+
+func excerptOf(head []byte) string {
+	return cut(strings.Join(strings.Fields(string(head[:min(len(head), maxExcerpt)])), " "), maxExcerpt)
+}

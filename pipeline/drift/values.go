@@ -1,0 +1,220 @@
+package drift
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+// Thresholds of the exact checks. A kind counts as a column's own when nearly
+// all values had it; it is lost when less than half of them have it. Five values
+// that are all wrong have a chance of 3 in ten million when 19 of 20 are right.
+const (
+	ownShare  = 0.95
+	lostShare = 0.5
+	minBefore = 5
+	minNow    = 5
+	minAll    = 3 // values now, if none of them has the kind
+	newShare  = 0.1
+	minWiden  = 20
+)
+
+// checkKinds notices mapped columns whose values are of another kind than
+// before.
+func checkKinds(c *comparison) {
+	if c.base == nil {
+		return
+	}
+	for i := range c.now.Inputs {
+		now := &c.now.Inputs[i]
+		base := c.base.input(now.Name)
+		if base == nil || c.explained[now.Name] {
+			continue
+		}
+		switch {
+		case emptied(base, now):
+			c.reportEmptied(base, now)
+		case retyped(base, now):
+			c.reportRetyped(base, now)
+		case relaid(base, now):
+			c.reportLayout(base, now)
+		default:
+			c.widened(base, now)
+		}
+	}
+}
+
+// own returns the family that nearly all values of a column are in, nil if they
+// are mixed or too few.
+func own(col *Column) *family {
+	if col.Values < minBefore {
+		return nil
+	}
+	for i := range families {
+		f := &families[i]
+		if f.applies(col) && share(f.of(col), col.Values) >= ownShare {
+			return f
+		}
+	}
+	return nil
+}
+
+func share(n, of int64) float64 {
+	if of == 0 {
+		return 0
+	}
+	return float64(n) / float64(of)
+}
+
+// lost tells whether too few of the values still are what they were.
+func lost(n, of int64) bool {
+	return of >= minNow && share(n, of) < lostShare || of >= minAll && n == 0
+}
+
+func retyped(base, now *Column) bool {
+	f := own(base)
+	return f != nil && lost(f.of(now), now.Values)
+}
+
+func (c *comparison) reportRetyped(base, now *Column) {
+	f := own(base)
+	is := familyOf(now)
+	c.explain(now.Name, status.Finding{Code: CodeRetyped, Path: now.Name, Breaking: true,
+		Before: describe(base), After: describe(now),
+		Sentence: fmt.Sprintf("Column %q held %s in %s of %s and now holds %s in %s of %s%s.", now.Name,
+			f.label(base), number64(f.of(base)), count(base.Values, "value"),
+			is.label(now), number64(is.of(now)), number64(now.Values), forExample(base, now))})
+}
+
+func forExample(base, now *Column) string {
+	if len(base.Samples) == 0 || len(now.Samples) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(": %q became %q, for example", base.Samples[0], now.Samples[0])
+}
+
+// emptied tells whether a column that nearly always had a value has none any
+// more.
+func emptied(base, now *Column) bool {
+	records := base.Values + base.Empty + base.Absent
+	return base.Values >= minBefore && share(base.Values, records) >= ownShare &&
+		now.Values == 0 && now.Empty+now.Absent >= minAll
+}
+
+// reportEmptied breaks only where the field is required: optional columns are
+// empty for a day now and then.
+func (c *comparison) reportEmptied(base, now *Column) {
+	c.explain(now.Name, status.Finding{Code: CodeEmptied, Path: now.Name, Breaking: now.Required,
+		Before: describe(base), After: describe(now),
+		Sentence: fmt.Sprintf("Column %q had a value in %s of %s and has none in %s now%s.", now.Name,
+			number64(base.Values), count(base.Values+base.Empty+base.Absent, "record"),
+			count(now.Empty+now.Absent, "record"), fills(now))})
+}
+
+// relaid tells whether timestamps are written in another layout.
+func relaid(base, now *Column) bool {
+	was := base.Layouts.most()
+	values := base.Kinds.Of(Timestamp)
+	return values >= minBefore && share(was.Values, values) >= ownShare &&
+		(!isEpoch(was.Name) || hasField(base, timeFields)) &&
+		lost(now.Layouts.of(was.Name), now.Kinds.Of(Timestamp))
+}
+
+// reportLayout breaks unless the field is a time and the Parser reads the new
+// layout. It reads seconds as milliseconds and the other way round without
+// noticing.
+func (c *comparison) reportLayout(base, now *Column) {
+	was, is := base.Layouts.most(), now.Layouts.most()
+	unit := isEpoch(was.Name) && isEpoch(is.Name)
+	accepted := hasField(now, timeFields) && !unit && c.now.Events > 0 && c.now.Rejected <= c.now.Events
+	c.explain(now.Name, status.Finding{Code: CodeLayout, Path: now.Name, Breaking: !accepted,
+		Before: describe(base), After: describe(now),
+		Sentence: fmt.Sprintf("Column %q had times in the layout %s (%s of %s) and has them in %s now (%s of %s)%s.", now.Name,
+			was.Name, number64(was.Values), number64(base.Kinds.Of(Timestamp)),
+			is.Name, number64(is.Values), number64(now.Kinds.Of(Timestamp)),
+			forExample(base, now))})
+}
+
+// widened reports kinds that a column never had.
+func (c *comparison) widened(base, now *Column) {
+	if base.Values < minWiden || now.Values < minNow {
+		return
+	}
+	was := own(base)
+	for i, name := range kindNames {
+		k := Kinds(1) << i
+		if k&(ASN|Port|CC|Int|Float|Bool|Text) != 0 || base.Kinds[i] > 0 || share(now.Kinds[i], now.Values) < newShare {
+			continue
+		}
+		if was == nil || k == Timestamp && !hasField(now, timeFields) {
+			continue
+		}
+		c.add(status.Finding{Code: CodeWidened, Path: now.Name, Before: describe(base), After: describe(now),
+			Sentence: fmt.Sprintf("Column %q held %s only; %s of %s are %s now.", now.Name, was.label(base),
+				number64(now.Kinds[i]), count(now.Values, "value"), name)})
+	}
+}
+
+// checkFit notices that most records cannot become events, whether or not there
+// is a baseline. It speaks only where no check before it knows the cause.
+func checkFit(c *comparison) {
+	if c.broken() {
+		return
+	}
+	now := c.now
+	records := now.Events + now.Rejected
+	enough := now.Rejected >= minNow && share(now.Rejected, records) >= lostShare
+	if c.base == nil {
+		enough = enough || now.Rejected > 0 && now.Events == 0
+	} else if share(c.base.Rejected, c.base.Events+c.base.Rejected) >= lostShare/2 {
+		return // it was accepted like that
+	}
+	if !enough {
+		return
+	}
+	field, reason := now.mostRejected()
+	f := status.Finding{Code: CodeUnfit, Path: field, Breaking: true, After: reason.First}
+	because := reason.First
+	if field != "" {
+		because = field + ": " + because
+	}
+	if col := now.filling(field); col != nil {
+		f.Path, f.After = col.Name, describe(col)
+		because += fmt.Sprintf(" (column %q", col.Name)
+		if len(col.Samples) > 0 {
+			because += fmt.Sprintf(", for example %q", col.Samples[0])
+		}
+		because += ")"
+	}
+	f.Sentence = fmt.Sprintf("%s of %s cannot become events; %s with %s.", number64(now.Rejected), count(records, "record"),
+		number64(reason.Count), because)
+	c.add(f)
+}
+
+// mostRejected is the field that most records were rejected for.
+func (p *Profile) mostRejected() (field string, r Reason) {
+	for _, name := range slices.Sorted(maps.Keys(p.Reasons)) {
+		if p.Reasons[name].Count > r.Count {
+			field, r = name, p.Reasons[name]
+		}
+	}
+	return field, r
+}
+
+// filling is the input of a field, or of that name.
+func (p *Profile) filling(field string) *Column {
+	if field == "" {
+		return nil
+	}
+	if c := p.input(field); c != nil {
+		return c
+	}
+	for i := range p.Inputs {
+		if slices.Contains(p.Inputs[i].Fields, field) && p.Inputs[i].Values > 0 {
+			return &p.Inputs[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+package export
+
+import (
+	"github.com/weir-project/weir/pipeline/event"
+)
+
+// jsonEncoder is n6's json: one array, objects indented by four, ASCII only. The
+// keys are in the order of the canonical form; n6 leaves the order open.
+type jsonEncoder struct {
+	line  []byte
+	later bool // not the first event
+}
+
+func (*jsonEncoder) contentType() string     { return "application/json" }
+func (*jsonEncoder) begin(dst []byte) []byte { return append(dst, "[\n"...) }
+func (*jsonEncoder) end(dst []byte) []byte   { return append(dst, "\n]"...) }
+
+func (j *jsonEncoder) event(dst []byte, e *event.Event) []byte {
+	if j.later {
+		dst = append(dst, ",\n"...)
+	}
+	j.later = true
+	j.line = event.AppendJSON(j.line[:0], e)
+	return appendIndented(dst, j.line)
+}

@@ -1,0 +1,241 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weir-project/weir/pipeline/bus"
+	"github.com/weir-project/weir/pipeline/drift"
+	"github.com/weir-project/weir/pipeline/plan"
+)
+
+// orders are what a feed has to do.
+type orders struct {
+	source    *source // nil: as before
+	decisions []decision
+	replay    *plan.Replay
+}
+
+// feed is the monitor of one FeedSource: one goroutine takes payloads as they
+// come, another one carries out orders. They take turns, payload by payload.
+type feed struct {
+	id      bus.Feed
+	conn    *bus.Conn
+	log     logr.Logger
+	meter   *meter
+	slot    func(context.Context) (func(), error)
+	stop    context.CancelFunc
+	stopped chan struct{}
+
+	mu      sync.Mutex // guards what the configuration says
+	ordered orders
+	changed chan struct{} // closed when ordered changes
+
+	work   sync.Mutex // held while a payload is handled; guards what follows
+	memory *memory
+	held   map[string]string // payload ids, with their incident
+	report *reporter
+}
+
+func newFeed(s *Stage, id bus.Feed) *feed {
+	return &feed{id: id, conn: s.conn, log: s.log.WithValues("feed", id.String()), meter: s.meter, slot: s.slot,
+		changed: make(chan struct{}), held: make(map[string]string), report: newReporter(s.conn.Status(), id)}
+}
+
+// same tells whether the feed runs with this configuration already.
+func (f *feed) same(m *plan.Monitor, mf *plan.MonitorFeed) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.ordered.source
+	return s != nil && (s.monitor == m || reflect.DeepEqual(s.monitor.Spec, m.Spec)) && reflect.DeepEqual(s.feed, mf)
+}
+
+// order replaces what the feed has to do.
+func (f *feed) order(o orders) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if o.source == nil {
+		o.source = f.ordered.source
+		if o.replay == f.ordered.replay && slices.Equal(o.decisions, f.ordered.decisions) {
+			return
+		}
+	}
+	f.ordered = o
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// orders returns what there is to do, and what is closed when that changes.
+func (f *feed) orders() (orders, <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.ordered, f.changed
+}
+
+// run works until ctx ends. What fails for good is tried again all the same: the
+// other feeds of the process must not suffer from it, nor this one for ever.
+func (f *feed) run(ctx context.Context) {
+	for {
+		err := f.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		f.log.Error(err, "feed failed, it is started again", "after", retryAfter.String())
+		select {
+		case <-time.After(retryAfter):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *feed) session(ctx context.Context) error {
+	f.work.Lock()
+	err := f.recall(ctx)
+	f.work.Unlock()
+	if err != nil {
+		return err
+	}
+	f.report.resume(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return f.conn.ConsumeRaw(ctx, f.id, f.handle) })
+	group.Go(func() error { return f.obey(ctx) })
+	group.Go(func() error { return f.report.run(ctx, f.log) })
+	return group.Wait()
+}
+
+// retryAfter is how long a feed, or its orders, rest after a failure.
+const retryAfter = 2 * time.Second
+
+// obey carries out orders as they come. What fails is tried again.
+func (f *feed) obey(ctx context.Context) error {
+	for {
+		o, changed := f.orders()
+		var again <-chan time.Time
+		if err := f.carryOut(ctx, o); err != nil && ctx.Err() == nil {
+			f.log.Error(err, "order failed, it is tried again", "after", retryAfter.String())
+			again = time.After(retryAfter)
+		}
+		select {
+		case <-changed:
+		case <-again:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (f *feed) carryOut(ctx context.Context, o orders) error {
+	f.tell(o.source)
+	for _, d := range o.decisions {
+		if err := f.decide(ctx, o.source, d); err != nil {
+			return fmt.Errorf("decision on incident %s: %w", d.Incident, err)
+		}
+	}
+	if !o.source.works() {
+		return nil // the rest waits for a Parser that works
+	}
+	if err := f.recheck(ctx, o.source); err != nil {
+		return fmt.Errorf("check what is held: %w", err)
+	}
+	if o.replay != nil {
+		if err := f.replay(ctx, o.source, o.replay); err != nil {
+			return fmt.Errorf("replay %s: %w", o.replay.ID, err)
+		}
+	}
+	return nil
+}
+
+// usable waits for a Parser that works. Payloads wait meanwhile on the bus.
+func (f *feed) usable(ctx context.Context) (*source, error) {
+	for {
+		o, changed := f.orders()
+		if o.source.works() {
+			return o.source, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// handle takes one payload. A Parser that panics is a failure of the payload, not
+// of the process with all its other feeds.
+func (f *feed) handle(ctx context.Context, p *bus.Payload) (err error) {
+	src, err := f.usable(ctx)
+	if err != nil {
+		return err
+	}
+	release, err := f.turn(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+			f.log.Error(err, "payload is given up after some attempts", "payload", p.ID, "stack", string(debug.Stack()))
+		}
+	}()
+	return f.accept(ctx, src, p)
+}
+
+// turn waits until this goroutine may work on the feed.
+func (f *feed) turn(ctx context.Context) (release func(), err error) {
+	free, err := f.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.work.Lock()
+	return func() {
+		f.work.Unlock()
+		free()
+	}, nil
+}
+
+// accept checks a new payload, then emits or holds it.
+func (f *feed) accept(ctx context.Context, src *source, p *bus.Payload) error {
+	if f.memory.Last == p.ID {
+		return nil // only the acknowledgement was lost
+	}
+	start := time.Now()
+	r := f.reading(src, p)
+	r.gated = true
+	out, err := r.execute(ctx)
+	if err != nil {
+		return err
+	}
+	f.meter.seconds.Observe(time.Since(start).Seconds())
+	if out.held {
+		return f.hold(ctx, src, p, out)
+	}
+	if !out.breaking {
+		f.memory.Baseline = drift.Merge(r.base, out.profile)
+	}
+	f.memory.Payloads++
+	f.memory.count(out.stats)
+	f.memory.Last = p.ID
+	f.memory.note(out)
+	if err := f.save(ctx); err != nil {
+		return err
+	}
+	verdict := verdictAccepted
+	if out.breaking {
+		verdict = verdictEmitted
+		f.log.Info("format changed, valid records passed", "payload", p.ID, "summary", out.summary())
+	}
+	f.meter.payload(f.id, verdict)
+	f.meter.records(f.id, out.stats)
+	f.tellAbout(src)
+	return nil
+}

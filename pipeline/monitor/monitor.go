@@ -1,0 +1,108 @@
+// Package monitor is the stage between collectors and the hub: it checks each
+// payload for a change of its format, then parses it and publishes events, or
+// holds it until somebody decides.
+//
+// A payload is acknowledged when everything that came out of it is on disk:
+// events, rejected records, or the held copy. A crash before that makes it happen
+// again with the same message ids and the same event ids.
+package monitor
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/weir-project/weir/pipeline/bus"
+	"github.com/weir-project/weir/pipeline/plan"
+)
+
+// Options of a monitor.
+type Options struct {
+	Conn *bus.Conn
+	Log  logr.Logger
+	// Metrics may be nil.
+	Metrics prometheus.Registerer
+	// Keys are the prefixes of the configuration keys that are this monitor's, for
+	// example "monitor.default."; "monitor." if empty.
+	Keys []string
+}
+
+// Stage runs the monitors of any number of feeds in one process.
+type Stage struct {
+	conn  *bus.Conn
+	log   logr.Logger
+	meter *meter
+	keys  []string
+	// slots bounds how many payloads are parsed at once, and with it memory.
+	slots  chan struct{}
+	synced atomic.Bool
+	config *config
+}
+
+// New makes a monitor. Run starts it.
+func New(o Options) (*Stage, error) {
+	if o.Conn == nil {
+		return nil, errors.New("monitor needs a bus connection")
+	}
+	m, err := newMeter(o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	keys := o.Keys
+	if len(keys) == 0 {
+		keys = []string{plan.PrefixMonitor + "."}
+	}
+	s := &Stage{conn: o.Conn, log: o.Log, meter: m, keys: keys, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
+	s.config = newConfig(s)
+	return s, nil
+}
+
+// Ready tells whether the configuration was read and the bus answers.
+func (s *Stage) Ready() error {
+	if !s.synced.Load() {
+		return errors.New("monitor has not read its configuration yet")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return s.conn.Ready(ctx)
+}
+
+// Run works until ctx ends.
+func (s *Stage) Run(ctx context.Context) error {
+	outer := ctx
+	group, ctx := errgroup.WithContext(outer)
+	s.config.start = func(f *feed) {
+		ctx, cancel := context.WithCancel(ctx)
+		f.stop, f.stopped = cancel, make(chan struct{})
+		group.Go(func() error {
+			defer close(f.stopped)
+			defer cancel()
+			f.run(ctx)
+			return nil
+		})
+	}
+	group.Go(func() error {
+		prefixes := append([]string{plan.PrefixDecision + ".", plan.PrefixReplay + "."}, s.keys...)
+		return s.conn.Config().Watch(ctx, prefixes, s.config.take)
+	})
+	if err := group.Wait(); err != nil && outer.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// slot waits for the turn of a payload.
+func (s *Stage) slot(ctx context.Context) (release func(), err error) {
+	select {
+	case s.slots <- struct{}{}:
+		return func() { <-s.slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

@@ -1,0 +1,82 @@
+package parse
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/parse/mapping"
+	"github.com/weir-project/weir/pipeline/parse/record"
+)
+
+// jsonLines has one JSON document a line.
+type jsonLines struct {
+	tree *record.Tree
+}
+
+func (*jsonLines) options() mapping.Options { return mapping.Options{JSON: true} }
+
+func (j *jsonLines) bind(p *mapping.Program) error {
+	j.tree = treeOf(p)
+	return nil
+}
+
+// treeOf is the set of paths that a mapping uses.
+func treeOf(p *mapping.Program) *record.Tree {
+	t := record.NewTree()
+	for slot, in := range p.Inputs() {
+		if !in.Path.Has(record.Name) {
+			t.Add(in.Path, slot)
+		}
+	}
+	return t
+}
+
+func (j *jsonLines) read(r *run) error {
+	if err := r.start("JSON lines"); err != nil {
+		return err
+	}
+	w := record.NewWalker(j.tree)
+	for {
+		line, err := r.nextLine(nil)
+		if err != nil || line == nil {
+			return err
+		}
+		if err := r.extract(w, line, ""); err != nil {
+			return err
+		}
+	}
+}
+
+// extract takes one JSON record.
+func (r *run) extract(w *record.Walker, raw []byte, name string) error {
+	if err := w.Extract(raw, r.rec.m.Values); err != nil {
+		return r.reject("malformed JSON: "+err.Error(), raw)
+	}
+	return r.document(raw, name)
+}
+
+// jsonDocument is one document with records inside.
+type jsonDocument struct {
+	path record.Path
+	at   string // the path as the Parser writes it
+	tree *record.Tree
+}
+
+func compileJSON(spec *v1alpha1.JSONSpec) (*jsonDocument, error) {
+	path, err := record.ParsePath(spec.Records)
+	if err != nil {
+		return nil, fmt.Errorf("spec.input.json.records: %w", err)
+	}
+	if path.Has(record.Name) {
+		return nil, fmt.Errorf("spec.input.json.records: %s is for the mapping; write * for all values of an object", record.NamePath)
+	}
+	return &jsonDocument{path: path, at: strings.TrimSpace(spec.Records)}, nil
+}
+
+func (*jsonDocument) options() mapping.Options { return mapping.Options{JSON: true} }
+
+func (j *jsonDocument) bind(p *mapping.Program) error {
+	j.tree = treeOf(p)
+	return nil
+}

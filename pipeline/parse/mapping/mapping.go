@@ -1,0 +1,276 @@
+// Package mapping is the language in which a Parser says how a record becomes an
+// event: explode, skip, mapping rules, constants. A Program is compiled once; a
+// Runner runs it on one record after the other and reuses its memory.
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/parse/record"
+)
+
+// Input is one column or path that a Program uses. Its index is the slot of
+// Record.Values.
+type Input struct {
+	Name string
+	// Path in a JSON record; empty for columns.
+	Path record.Path
+	// Fields of the event that it fills.
+	Fields []string
+	// Required: a rule that requires its field has this as its only input.
+	Required bool
+}
+
+// Program is a compiled mapping. It is safe for concurrent use.
+type Program struct {
+	document bool // JSON records; tables otherwise
+	inputs   []Input
+	slots    map[string]int // by column or canonical path
+	// celSlots are the inputs that expressions name as members of record.
+	celSlots map[string]int
+	explode  []*explodeRule
+	skip     []skipRule
+	targets  []target
+	rules    []rule
+	// constants are fields that no rule has set.
+	constants []constant
+	timed     int // target of time; -1 if nothing sets it
+}
+
+// target is one field that rules set.
+type target struct {
+	field    event.Field
+	required bool
+	inputs   []int
+}
+
+type skipRule struct {
+	when   *expression
+	reason string
+}
+
+type constant struct {
+	target int
+	value  string
+}
+
+// Options say what the records are.
+type Options struct {
+	// JSON records have paths, others columns.
+	JSON bool
+	// Columns are the names of all columns if they are known; ColumnsAt is where
+	// the Parser has them.
+	Columns   []string
+	ColumnsAt string
+}
+
+// Compile checks the mapping of a spec. The error joins all that is wrong, each
+// with its place and mend.
+func Compile(spec *v1alpha1.ParserSpec, opts Options) (*Program, error) {
+	c := &compiler{
+		Program: &Program{document: opts.JSON, slots: map[string]int{}, celSlots: map[string]int{}, timed: -1},
+		opts:    opts,
+		byField: map[string]int{},
+	}
+	for i := range spec.Mapping {
+		c.rule(&spec.Mapping[i], fmt.Sprintf("spec.mapping[%d]", i))
+	}
+	c.constantFields(spec.Constants)
+	for i := range spec.Skip {
+		c.skipRule(&spec.Skip[i], fmt.Sprintf("spec.skip[%d]", i))
+	}
+	for i := range spec.Explode {
+		c.explodeRule(&spec.Explode[i], fmt.Sprintf("spec.explode[%d]", i))
+	}
+	c.finish()
+	if err := errors.Join(c.errs...); err != nil {
+		return nil, err
+	}
+	return c.Program, nil
+}
+
+// Inputs are what the mapping refers to, by slot.
+func (p *Program) Inputs() []Input { return p.inputs }
+
+type compiler struct {
+	*Program
+	opts    Options
+	byField map[string]int
+	errs    []error
+}
+
+func (c *compiler) fail(format string, args ...any) {
+	c.errs = append(c.errs, fmt.Errorf(format, args...))
+}
+
+func (c *compiler) check(err error) bool {
+	if err != nil {
+		c.errs = append(c.errs, err)
+	}
+	return err == nil
+}
+
+// input finds or makes the slot of a column or path.
+func (c *compiler) input(name, at string) (int, bool) {
+	key, path := name, record.Path(nil)
+	if c.document {
+		var err error
+		if path, err = record.ParsePath(name); err != nil {
+			c.fail("%s: %w", at, err)
+			return 0, false
+		}
+		if path.Has(record.Any) {
+			c.fail(`%s: %q: * is only for spec.input.json.records; explode takes the elements of an array apart`, at, name)
+			return 0, false
+		}
+		key = path.String()
+	} else if len(c.opts.Columns) > 0 && !slices.Contains(c.opts.Columns, name) {
+		c.fail("%s: %q is not in %s (has: %s)", at, name, c.opts.ColumnsAt, strings.Join(c.opts.Columns, ", "))
+		return 0, false
+	}
+	return c.slot(key, name, path), true
+}
+
+func (c *compiler) slot(key, name string, path record.Path) int {
+	slot, ok := c.slots[key]
+	if !ok {
+		slot = len(c.inputs)
+		c.slots[key] = slot
+		c.inputs = append(c.inputs, Input{Name: name, Path: path})
+	}
+	return slot
+}
+
+func (c *compiler) fills(slot int, field string) {
+	if in := &c.inputs[slot]; field != "" && !slices.Contains(in.Fields, field) {
+		in.Fields = append(in.Fields, field)
+	}
+}
+
+// target finds or makes the target of a field.
+func (c *compiler) target(name, at string) (int, bool) {
+	if t, ok := c.byField[name]; ok {
+		return t, true
+	}
+	field, ok := event.Lookup(name)
+	if !ok {
+		c.fail("%s: %q is no field of an event%s", at, name, suggestion(name))
+		return 0, false
+	}
+	t := len(c.targets)
+	c.byField[name] = t
+	c.targets = append(c.targets, target{field: field})
+	if name == "time" {
+		c.timed = t
+	}
+	return t, true
+}
+
+func suggestion(name string) string {
+	switch name {
+	case "source", "id", "modified", "client", "ignored", "replaces", "undated":
+		return " that a Parser may fill; the platform sets it"
+	}
+	if s := event.Suggest(name); s != "" {
+		return fmt.Sprintf("; did you mean %q?", s)
+	}
+	return "; what has no field goes to extra.<key>, such as extra." + strings.ReplaceAll(name, ".", "_")
+}
+
+// expression compiles CEL and makes inputs of what it names.
+func (c *compiler) expression(source, at, field string, condition bool) *expression {
+	e, err := compileExpression(source, at, c.document, condition)
+	if !c.check(err) {
+		return nil
+	}
+	for _, key := range e.keys {
+		var slot int
+		if c.document {
+			path := record.Path{{Kind: record.Key, Key: key}}
+			if key == record.NamePath {
+				path[0] = record.Segment{Kind: record.Name}
+			}
+			slot = c.slot(path.String(), path.String(), path)
+		} else {
+			var ok bool
+			if slot, ok = c.input(key, at); !ok {
+				continue
+			}
+		}
+		c.celSlots[key] = slot
+		c.fills(slot, field)
+	}
+	return e
+}
+
+func (c *compiler) skipRule(spec *v1alpha1.SkipRule, at string) {
+	if e := c.expression(spec.When, at+".when", "", true); e != nil {
+		c.skip = append(c.skip, skipRule{e, spec.Reason})
+	}
+}
+
+func (c *compiler) constantFields(constants map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(constants)) {
+		at := "spec.constants." + name
+		t, ok := c.target(name, at)
+		if !ok {
+			continue
+		}
+		value := constants[name]
+		if err := c.targets[t].field.Set(&event.Event{}, value); err != nil {
+			c.fail("%s: %w", at, reasonOf(err))
+			continue
+		}
+		c.constants = append(c.constants, constant{t, value})
+	}
+}
+
+// reasonOf is the error without the field, which the place names already.
+func reasonOf(err error) error {
+	var fe *event.FieldError
+	if errors.As(err, &fe) {
+		return fmt.Errorf("%q %s", fe.Value, fe.Reason)
+	}
+	return err
+}
+
+// defaultConfidence is that of feeds which do not say.
+const defaultConfidence = "medium"
+
+func (c *compiler) finish() {
+	if _, ok := c.byField["category"]; !ok && !c.misspelt("category") {
+		c.fail("spec.constants: nothing sets category, which every event needs; add category: bots, or another of %s",
+			strings.Join(categories(), ", "))
+	}
+	t, ok := c.target("confidence", "spec.constants")
+	if ok && !c.hasConstant(t) {
+		c.constants = append(c.constants, constant{t, defaultConfidence})
+	}
+	for i := range c.targets {
+		if t := &c.targets[i]; t.required && len(t.inputs) == 1 && t.inputs[0] >= 0 {
+			c.inputs[t.inputs[0]].Required = true
+		}
+	}
+}
+
+func (c *compiler) hasConstant(t int) bool {
+	return slices.ContainsFunc(c.constants, func(k constant) bool { return k.target == t })
+}
+
+// misspelt reports whether an error already proposes the field.
+func (c *compiler) misspelt(field string) bool {
+	return slices.ContainsFunc(c.errs, func(err error) bool {
+		return strings.HasSuffix(err.Error(), fmt.Sprintf("did you mean %q?", field))
+	})
+}
+
+func categories() []string {
+	f, _ := event.Lookup("category")
+	return f.Choices()
+}

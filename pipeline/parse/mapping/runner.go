@@ -1,0 +1,243 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/parse/record"
+)
+
+// Meta is what is known about a payload.
+type Meta struct {
+	Source      string
+	URL         string
+	Filename    string
+	Collected   time.Time
+	TLP         event.TLP
+	Restriction event.Restriction
+}
+
+// Runner runs a Program on one record at a time.
+type Runner struct {
+	p     *Program
+	meta  Meta
+	scope *scope
+	// set says for each target whether it is set, and if so, whether its value
+	// may be dropped.
+	set []state
+	// explode has a walker for each rule of a JSON Program.
+	walkers []*record.Walker
+	missing func(slot int) string
+	// quoted holds the JSON of extras of one record.
+	quoted []byte
+	// parts are the values that one has been taken apart into.
+	parts []record.Value
+}
+
+type state uint8
+
+const (
+	unset state = iota
+	isSet
+	isDroppable
+)
+
+// NewRunner makes a Runner for one payload. missing says why an input cannot have
+// a value in this payload; "" if it can. It may be nil.
+func (p *Program) NewRunner(m Meta, missing func(slot int) string) *Runner {
+	r := &Runner{p: p, meta: m, set: make([]state, len(p.targets)), missing: missing}
+	r.scope = &scope{
+		record: &celRecord{program: p, made: make([]ref.Val, len(p.inputs))},
+		meta: types.NewStringStringMap(types.DefaultTypeAdapter, map[string]string{
+			"url": m.URL, "filename": m.Filename, "collected": m.Collected.UTC().Format(time.RFC3339Nano),
+		}),
+	}
+	for _, e := range p.explode {
+		var w *record.Walker
+		if e.tree != nil {
+			w = record.NewWalker(e.tree)
+		}
+		r.walkers = append(r.walkers, w)
+	}
+	return r
+}
+
+// Skip reports whether a skip rule drops the record, and its reason.
+func (r *Runner) Skip(rec *Record) (reason string, skip bool, fail *Failure) {
+	r.scope.record.reset(rec)
+	for i := range r.p.skip {
+		rule := &r.p.skip[i]
+		holds, err := rule.when.holds(r.scope)
+		if err != nil {
+			return "", false, &Failure{Reason: fmt.Sprintf("skip rule %q: %v", rule.reason, err)}
+		}
+		if holds {
+			return rule.reason, true, nil
+		}
+	}
+	return "", false, nil
+}
+
+// Map fills e, which must be empty, from the record and validates it. Skip must
+// have been called for the record. The text of e aliases that of the record.
+func (r *Runner) Map(rec *Record, e *event.Event) *Failure {
+	clear(r.set)
+	r.quoted = r.quoted[:0]
+	for i := range r.p.rules {
+		rule := &r.p.rules[i]
+		if r.set[rule.target] != unset {
+			continue
+		}
+		if fail := r.apply(rule, rec, e); fail != nil {
+			return fail
+		}
+	}
+	for _, k := range r.p.constants {
+		if r.set[k.target] != unset {
+			continue
+		}
+		if err := r.p.targets[k.target].field.Set(e, k.value); err != nil {
+			return failure(err)
+		}
+		r.set[k.target] = isSet
+	}
+	for i := range r.p.targets {
+		if r.p.targets[i].required && r.set[i] == unset {
+			return r.lacking(i)
+		}
+	}
+	r.defaults(e)
+	return r.validate(e)
+}
+
+// defaults fills what the record does not say from what is known of the payload.
+// A record may narrow its audience, never widen it.
+func (r *Runner) defaults(e *event.Event) {
+	e.Source = r.meta.Source
+	if r.p.timed < 0 || r.set[r.p.timed] == unset {
+		e.Time, e.Undated = r.meta.Collected, true
+	}
+	e.TLP = max(e.TLP, r.meta.TLP)
+	e.Restriction = max(e.Restriction, r.meta.Restriction)
+	if r.meta.Restriction == 0 {
+		e.Restriction = max(e.Restriction, event.RestrictionNeedToKnow)
+	}
+}
+
+// validate drops values that do not go together with others, where the rule
+// allows it, and then validates again.
+func (r *Runner) validate(e *event.Event) *Failure {
+	for {
+		err := event.Validate(e)
+		if err == nil {
+			return nil
+		}
+		fail := failure(err)
+		name, _, _ := strings.Cut(fail.Field, "[")
+		t := slices.IndexFunc(r.p.targets, func(t target) bool { return t.field.Name() == name })
+		if t < 0 || r.set[t] != isDroppable || r.p.targets[t].required {
+			return fail
+		}
+		r.set[t] = isSet
+		r.p.targets[t].field.Clear(e)
+	}
+}
+
+func failure(err error) *Failure {
+	var fe *event.FieldError
+	if !errors.As(err, &fe) {
+		return &Failure{Reason: err.Error()}
+	}
+	if fe.Value == "" {
+		return &Failure{fe.Field, fe.Reason}
+	}
+	return &Failure{fe.Field, fmt.Sprintf("%s (got %q)", fe.Reason, fe.Value)}
+}
+
+// lacking says why a required field has no value.
+func (r *Runner) lacking(t int) *Failure {
+	tgt := &r.p.targets[t]
+	var names []string
+	for _, slot := range tgt.inputs {
+		if slot < 0 {
+			continue
+		}
+		names = append(names, fmt.Sprintf("%q", r.p.inputs[slot].Name))
+		if r.missing != nil && len(tgt.inputs) == 1 {
+			if why := r.missing(slot); why != "" {
+				return &Failure{tgt.field.Name(), why}
+			}
+		}
+	}
+	switch len(names) {
+	case 0:
+		return &Failure{tgt.field.Name(), "is required, but no rule gives a value"}
+	case 1:
+		return &Failure{tgt.field.Name(), "is required, but " + names[0] + " has no value"}
+	}
+	return &Failure{tgt.field.Name(), "is required, but none of " + strings.Join(names, ", ") + " has a value"}
+}
+
+// apply runs one rule. Where it yields a value it marks the target as set.
+func (r *Runner) apply(rule *rule, rec *Record, e *event.Event) *Failure {
+	if rule.when != nil {
+		holds, err := rule.when.holds(r.scope)
+		if err != nil {
+			return &Failure{rule.field.Name(), "condition: " + err.Error()}
+		}
+		if !holds {
+			return nil
+		}
+	}
+	switch {
+	case rule.expr != nil:
+		return r.applyExpression(rule, e)
+	case rule.constant != nil:
+		return r.value(rule, e, record.Value{Text: *rule.constant, Kind: record.String})
+	}
+	for _, slot := range rule.from {
+		v := rec.Values[slot]
+		if v.Present() && !rule.isNull(v.Text) {
+			return r.value(rule, e, v)
+		}
+	}
+	return nil
+}
+
+func (r *Runner) applyExpression(rule *rule, e *event.Event) *Failure {
+	res, err := rule.expr.eval(r.scope)
+	if err != nil {
+		return r.invalid(rule, &Failure{rule.field.Name(), err.Error()})
+	}
+	switch {
+	case res.isTime && (rule.extra || rule.field.Kind() == event.KindTime):
+		return r.outcome(rule, rule.field.SetTime(e, res.time))
+	case res.isTime:
+		return r.value(rule, e, record.Value{Text: res.time.UTC().Format(time.RFC3339Nano), Kind: record.String})
+	case res.isList:
+		return r.several(rule, e, res.list)
+	}
+	if !res.value.Present() || rule.isNull(res.value.Text) {
+		return nil
+	}
+	return r.value(rule, e, res.value)
+}
+
+func (r *rule) isNull(s string) bool {
+	if s == "" {
+		return true
+	}
+	for _, n := range r.null {
+		if s == n {
+			return true
+		}
+	}
+	return false
+}

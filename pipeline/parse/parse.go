@@ -1,0 +1,97 @@
+// Package parse turns the bytes of a payload into events, as a Parser resource
+// declares: it finds the records, skips, maps and validates them. It streams:
+// memory does not grow with the payload.
+package parse
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/weir-project/weir/pipeline/event"
+)
+
+// Input is one column or path that the mapping uses.
+type Input struct {
+	// Name is the column, or the path, as the Parser writes it.
+	Name string
+	// Fields are the event fields that it fills; none if only conditions, skip or
+	// explode rules use it.
+	Fields []string
+	// Required: a rule that requires its field has this as its only input.
+	Required bool
+}
+
+// Meta is what the collector knows about a payload.
+type Meta struct {
+	Source      string // "<provider>.<channel>"
+	URL         string
+	Filename    string
+	ContentType string
+	Collected   time.Time
+	// Policy is what the FeedSource says of all its events; a record may narrow
+	// it, never widen it. Without a restriction it is need-to-know.
+	TLP         event.TLP
+	Restriction event.Restriction
+}
+
+// Rejection is a record that could not become an event.
+type Rejection struct {
+	Reason string // without the field
+	Field  string // of the event or the input; may be empty
+	// Record is as it was in the payload, decoded to UTF-8, at most 64 KiB of it;
+	// valid during the call.
+	Record []byte
+}
+
+// Sink takes what comes out of a payload. An error stops parsing.
+type Sink interface {
+	// Event takes a validated event with its id. It and its text are valid during
+	// the call: the text lies in the buffer that the payload is read into.
+	Event(e *event.Event) error
+	Reject(r *Rejection) error
+}
+
+// Stats accounts for every record: Records + what Explode added = Events +
+// Rejected + sum of Skipped.
+type Stats struct {
+	Records  int64
+	Exploded int64 // records that Explode added
+	Events   int64
+	Rejected int64
+	Skipped  map[string]int64 // by reason
+	// Missing are the columns that the mapping uses and the header does not have.
+	// It is no error by itself; a Parser often allows for several layouts.
+	Missing []string
+}
+
+// Observer sees the records before they are mapped; the drift monitor learns
+// from it. Calls come in the order of the payload.
+type Observer interface {
+	// Columns tells the names of the columns, in order (CSV with a header; text
+	// and header: None give the declared names).
+	Columns(names []string)
+	// Record is called for each record that could be read.
+	Record(r *Record)
+}
+
+// UnreadableError says that the payload is not in the declared format at all:
+// HTML instead of CSV, no record array at the path, no header.
+type UnreadableError struct {
+	Reason string
+}
+
+func (e *UnreadableError) Error() string { return "payload cannot be read: " + e.Reason }
+
+// Parse reads a payload. Its error is about the payload as a whole: an
+// *UnreadableError, what the reader or the sink returned, or ctx's. The events
+// before it were given to the sink. obs may be nil.
+func (p *Parser) Parse(ctx context.Context, r io.Reader, m Meta, sink Sink, obs Observer) (Stats, error) {
+	text, set, err := decode(r, p.charset, m.ContentType)
+	if err != nil {
+		return Stats{}, err
+	}
+	run := newRun(ctx, p, text, set, m, sink, obs)
+	err = p.format.read(run)
+	return run.stats, err
+}

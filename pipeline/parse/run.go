@@ -1,0 +1,163 @@
+package parse
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/parse/mapping"
+	"github.com/weir-project/weir/pipeline/parse/record"
+)
+
+// run is the way of one payload through a Parser.
+type run struct {
+	p      *Parser
+	src    *source
+	set    charset
+	sink   Sink
+	obs    Observer
+	runner *mapping.Runner
+	stats  Stats
+	rec    Record
+	event  event.Event
+	// done counts what has become of records; takePart is the method part.
+	done     int64
+	takePart func() error
+	// cells says for each input which cell it is; -1 if the table has no such
+	// column.
+	cells []int
+	names []int // inputs that are the name of the record
+}
+
+func newRun(ctx context.Context, p *Parser, text io.Reader, set charset, m Meta, sink Sink, obs Observer) *run {
+	r := &run{p: p, src: newSource(ctx, text, p.max), set: set, sink: sink, obs: obs}
+	r.takePart = r.part
+	r.rec.m.Values = make([]record.Value, len(p.inputs))
+	r.runner = p.program.NewRunner(mapping.Meta{
+		Source: m.Source, URL: m.URL, Filename: m.Filename, Collected: m.Collected,
+		TLP: m.TLP, Restriction: m.Restriction,
+	}, r.missing)
+	for i, in := range p.program.Inputs() {
+		if in.Path.Has(record.Name) {
+			r.names = append(r.names, i)
+		}
+	}
+	return r
+}
+
+// columns binds the inputs to the columns of a table.
+func (r *run) columns(names []string) error {
+	r.rec.m.Columns = names
+	r.cells = make([]int, len(r.p.inputs))
+	for i, in := range r.p.inputs {
+		r.cells[i] = slices.Index(names, in.Name)
+		if r.cells[i] < 0 {
+			r.stats.Missing = append(r.stats.Missing, in.Name)
+		}
+	}
+	if r.obs != nil {
+		r.obs.Columns(names)
+	}
+	if n := len(r.stats.Missing); n > 0 && n == len(r.p.inputs) {
+		return &UnreadableError{"the header has none of the columns of the mapping (" +
+			list(r.stats.Missing) + "); it has: " + list(names)}
+	}
+	return nil
+}
+
+// missing says why an input has no value in this payload.
+func (r *run) missing(input int) string {
+	if r.cells == nil || r.cells[input] >= 0 {
+		return ""
+	}
+	return "column " + quoted(r.p.inputs[input].Name) + " is not in the header (has: " + list(r.rec.m.Columns) + ")"
+}
+
+// list is at most 20 names with commas between.
+func list(names []string) string {
+	const most = 20
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + ", ..."
+	}
+	return strings.Join(names, ", ")
+}
+
+func quoted(name string) string { return `"` + name + `"` }
+
+// row takes one row of a table; raw is its bytes in the payload.
+func (r *run) row(cells []string, raw []byte) error {
+	r.rec.m.Cells = cells
+	for i, c := range r.cells {
+		if c >= 0 && c < len(cells) {
+			r.rec.m.Values[i] = record.Value{Text: cells[c], Kind: record.String}
+		} else {
+			r.rec.m.Values[i] = record.Value{}
+		}
+	}
+	return r.record(raw)
+}
+
+// document takes one JSON record whose values have been extracted.
+func (r *run) document(raw []byte, name string) error {
+	r.rec.m.JSON, r.rec.m.Name = record.Text(raw), name
+	if name != "" {
+		for _, slot := range r.names {
+			r.rec.m.Values[slot] = record.Value{Text: name, Kind: record.String}
+		}
+	}
+	return r.record(raw)
+}
+
+// record takes the record that has been read through all that follows.
+func (r *run) record(raw []byte) error {
+	r.stats.Records++
+	r.rec.raw = raw
+	if r.obs != nil {
+		r.obs.Record(&r.rec)
+	}
+	before := r.done
+	fail, err := r.runner.Explode(&r.rec.m, r.takePart)
+	if fail != nil {
+		return r.refuse(fail.Field, fail.Reason, raw)
+	}
+	r.stats.Exploded += max(r.done-before-1, 0)
+	return err
+}
+
+// part takes the record, or one of those that it was exploded into.
+func (r *run) part() error {
+	reason, skip, fail := r.runner.Skip(&r.rec.m)
+	switch {
+	case fail != nil:
+		return r.refuse(fail.Field, fail.Reason, r.rec.raw)
+	case skip:
+		if r.stats.Skipped == nil {
+			r.stats.Skipped = map[string]int64{}
+		}
+		r.stats.Skipped[reason]++
+		r.done++
+		return nil
+	}
+	r.event.Reset()
+	if fail := r.runner.Map(&r.rec.m, &r.event); fail != nil {
+		return r.refuse(fail.Field, fail.Reason, r.rec.raw)
+	}
+	r.event.ID = event.ComputeID(&r.event)
+	r.stats.Events++
+	r.done++
+	return r.sink.Event(&r.event)
+}
+
+// reject counts a record that could not be read, and refuses it.
+func (r *run) reject(reason string, raw []byte) error {
+	r.stats.Records++
+	return r.refuse("", reason, raw)
+}
+
+func (r *run) refuse(field, reason string, raw []byte) error {
+	r.stats.Rejected++
+	r.done++
+	return r.sink.Reject(&Rejection{Reason: reason, Field: field, Record: raw[:min(len(raw), maxRejected)]})
+}

@@ -1,0 +1,104 @@
+// Package plan turns resources into the configuration of components. It is pure:
+// the operator and weir run use the same function, so both do the same thing.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+)
+
+// Keys of the config bucket. Values are JSON of the type beside each.
+const (
+	PrefixCollector    = "collector"    // collector.<namespace>.<feedsource>: Collector
+	PrefixMonitor      = "monitor"      // monitor.<namespace>.<parser>: Monitor
+	PrefixHub          = "hub"          // hub.<namespace>.<exchange>: Hub
+	PrefixSubscription = "subscription" // subscription.<namespace>.<subscription>: Subscription
+	PrefixDecision     = "decision"     // decision.<namespace>.<feedsource>.<incident>: Decision
+	PrefixReplay       = "replay"       // replay.<namespace>.<feedsource>: Replay
+)
+
+// Key joins a prefix and names: Key(PrefixCollector, "default", "feodo").
+func Key(prefix string, names ...string) string {
+	for _, n := range names {
+		prefix += "." + n
+	}
+	return prefix
+}
+
+// Collector is the configuration of one collector.
+type Collector struct {
+	Namespace string                  `json:"namespace"`
+	Name      string                  `json:"name"`
+	Spec      v1alpha1.FeedSourceSpec `json:"spec"`
+}
+
+// Source is the source of the feed's events, "<provider>.<channel>".
+func (c *Collector) Source() string { return c.Spec.Provider + "." + c.Spec.Channel }
+
+// Monitor is the configuration of one monitor: a Parser and the feeds that use it.
+type Monitor struct {
+	Namespace string              `json:"namespace"`
+	Name      string              `json:"name"`
+	Spec      v1alpha1.ParserSpec `json:"spec"`
+	Feeds     []MonitorFeed       `json:"feeds"`
+}
+
+// MonitorFeed is what a monitor must know about a FeedSource.
+type MonitorFeed struct {
+	Name         string                    `json:"name"`
+	Source       string                    `json:"source"`
+	FormatPolicy v1alpha1.FormatPolicySpec `json:"formatPolicy"`
+	Policy       v1alpha1.PolicySpec       `json:"policy"`
+}
+
+// Hub is the configuration of one hub.
+type Hub struct {
+	Namespace string                `json:"namespace"`
+	Name      string                `json:"name"`
+	Spec      v1alpha1.ExchangeSpec `json:"spec"`
+	Sources   []SourcePolicy        `json:"sources"`
+}
+
+// SourcePolicy is what the outside may know about a source.
+type SourcePolicy struct {
+	// Source is "<provider>.<channel>".
+	Source string `json:"source"`
+	// Alias stands for the source where its name may not be shown: hidden.<8 hex
+	// digits>, stable for a source.
+	Alias string `json:"alias"`
+	// ShowSource lets everybody see the source.
+	ShowSource bool `json:"showSource,omitempty"`
+}
+
+// Subscription is the configuration of one exporter, and what the hub must know
+// to match and filter for it.
+type Subscription struct {
+	Namespace string                    `json:"namespace"`
+	Name      string                    `json:"name"`
+	Spec      v1alpha1.SubscriptionSpec `json:"spec"`
+	// Sources are those of the exchange, for the source parameter of queries.
+	Sources []SourcePolicy `json:"sources"`
+}
+
+// Decision is what somebody decided about an incident.
+type Decision struct {
+	Incident string            `json:"incident"`
+	Decision v1alpha1.Decision `json:"decision"`
+}
+
+// Replay asks a monitor to parse raw payloads again.
+type Replay struct {
+	// ID tells one request from the next.
+	ID string `json:"id"`
+	// Since is the collection time of the oldest payload, RFC 3339.
+	Since string `json:"since"`
+}
+
+// Alias is the name under which a source appears to those who may not know it:
+// hidden.<8 hex digits>, the same for ever.
+func Alias(source string) string {
+	sum := sha256.Sum256([]byte("weir source alias\x00" + source))
+	return "hidden." + hex.EncodeToString(sum[:4])
+}
