@@ -60,7 +60,7 @@ func (s *Stage) raise(ctx context.Context, cfg *plan.Subscription) (*barrier, er
 
 // start is where a stream begins.
 type start struct {
-	follow uint64   // for the bus: behind this one; 0: only new ones, 1: from the oldest
+	follow uint64   // for the bus: behind this one; 1: from the oldest
 	skip   position // up to here the caller has everything
 	gap    bool     // something before may be missing
 	oldest uint64   // that is kept
@@ -68,12 +68,12 @@ type start struct {
 
 // resume finds where to go on for a caller that got everything up to after.
 func (s *Stage) resume(ctx context.Context, v *served, after position) (start, error) {
-	if after.seq == 0 {
-		return start{}, nil
-	}
 	first, last, err := s.deliveries.DeliverFirst(ctx, v.namespace, v.name)
 	if err != nil {
 		return start{}, err
+	}
+	if after.seq == 0 {
+		return live(last), nil
 	}
 	// A position that is not old enough to be dropped and yet not there is one of
 	// a stream that was lost and made anew.
@@ -87,4 +87,15 @@ func (s *Stage) resume(ctx context.Context, v *served, after position) (start, e
 	}
 	st.follow = max(st.skip.seq-1, 1)
 	return st, nil
+}
+
+// live begins behind last, the newest block. It is a fixed place rather than
+// "whatever is new once the bus is read", so that nothing that comes after the
+// client got its answer is missed.
+func live(last uint64) start {
+	st := start{follow: max(last, 1)}
+	if last == 1 { // following 1 includes it
+		st.skip = position{2, -1}
+	}
+	return st
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,9 +108,9 @@ func TestEventsWaitWhileTheStoreOrTheBusCannotTakeThem(t *testing.T) {
 func TestWhatWasDeliveredIsNotDeliveredAgainHoweverLongTheStoreIsFull(t *testing.T) {
 	st := newMemory()
 	h, p := testHub(t, st, nil, everything("one"), everything("two"))
-	calls := 0
+	var calls atomic.Int32
 	h.publish = func(ctx context.Context, d delivery) error {
-		if calls++; calls == 2 {
+		if calls.Add(1) == 2 {
 			return errors.New("no responders")
 		}
 		return p.publish(ctx, d)
@@ -118,13 +119,13 @@ func TestWhatWasDeliveredIsNotDeliveredAgainHoweverLongTheStoreIsFull(t *testing
 	blocks := []*bus.Block{block("a", sample(1, "203.0.113.1"))}
 	for h.handle(t.Context(), blocks) != nil {
 	}
-	if calls != 3 {
-		t.Errorf("published %d times for two subscriptions and one failure", calls)
+	if calls.Load() != 3 {
+		t.Errorf("published %d times for two subscriptions and one failure", calls.Load())
 	}
 	if err := h.handle(t.Context(), []*bus.Block{block("b", sample(2, "203.0.113.1"))}); err != nil {
 		t.Fatal(err)
 	}
-	if calls != 5 {
+	if calls.Load() != 5 {
 		t.Errorf("the next batch was not delivered")
 	}
 }
