@@ -42,7 +42,7 @@ bench-e2e: build ## Measure end to end: rate, latency, memory of a 1 GiB payload
 .PHONY: generate
 generate: $(BIN)/controller-gen ## Generate deepcopy code and custom resource definitions
 	$(BIN)/controller-gen object:headerFile=hack/boilerplate.go.txt crd:crdVersions=v1,maxDescLen=400 \
-	  paths=./api/... output:crd:dir=config/crd
+	  applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... output:crd:dir=config/crd
 
 .PHONY: verify
 verify: generate ## Check that generated code is committed, go.mod is tidy, code is formatted

@@ -24,6 +24,31 @@ type LocalReference struct {
 	Name string `json:"name"`
 }
 
+// ExchangeReference names an Exchange: of the same namespace, or of another one
+// whose Exchange allows this namespace (spec.allowedNamespaces).
+type ExchangeReference struct {
+	// Name of the Exchange.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Name string `json:"name"`
+
+	// Namespace of the Exchange; the object's own if absent.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+}
+
+// In returns the namespace of the Exchange for an object of the given namespace.
+func (r ExchangeReference) In(namespace string) string {
+	if r.Namespace != "" {
+		return r.Namespace
+	}
+	return namespace
+}
+
 // SecretKeyReference names one key of a Secret of the same namespace.
 type SecretKeyReference struct {
 	// Name of the Secret.
@@ -72,11 +97,23 @@ type Category string
 // +kubebuilder:validation:Pattern=`^[-0-9a-z]+\.[-0-9a-z]+$`
 type SourceName string
 
+// AnnotationRequestedAt on an object asks the operator to look at it now, and a
+// FeedSource to be collected now. Any new value counts; the time of the request
+// is usual. status.lastHandledReconcileAt repeats the last value that was acted on.
+const AnnotationRequestedAt = "feeds.weir.dev/requestedAt"
+
 // ObjectStatus is the part of the status that every kind has.
 type ObjectStatus struct {
-	// ObservedGeneration is the generation of the spec that this status is about.
+	// ObservedGeneration is the generation of the spec that this status is about;
+	// -1 before the operator saw the object.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// LastHandledReconcileAt is the last value of the annotation
+	// feeds.weir.dev/requestedAt that was acted on.
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
 	// Conditions tell what works and what does not; see the condition constants.
 	// +listType=map
@@ -84,3 +121,33 @@ type ObjectStatus struct {
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
+
+// Binding is one object that this one works with, and whether they fit.
+type Binding struct {
+	// Kind of the other object.
+	// +required
+	Kind string `json:"kind"`
+
+	// Namespace of the other object.
+	// +required
+	Namespace string `json:"namespace"`
+
+	// Name of the other object.
+	// +required
+	Name string `json:"name"`
+
+	// Accepted tells whether the two work together.
+	// +required
+	Accepted bool `json:"accepted"`
+
+	// Reason of a refusal, as conditions have it.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// Message of a refusal: what to do.
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// MaxBindings is how many bindings a status lists; the rest is only counted.
+const MaxBindings = 100

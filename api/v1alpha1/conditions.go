@@ -8,6 +8,21 @@ const (
 	ConditionReconciling = "Reconciling"
 	ConditionStalled     = "Stalled"
 
+	// ConditionAccepted: every reference is there, fits and is allowed.
+	ConditionAccepted = "Accepted"
+	// ConditionConfigured: the components have the configuration on the bus.
+	ConditionConfigured = "Configured"
+	// ConditionAvailable: the pods of the object run and are ready.
+	ConditionAvailable = "Available"
+	// ConditionFresh: a FeedSource was collected when it was due.
+	ConditionFresh = "Fresh"
+	// ConditionBusReady: the bus of an Exchange answers.
+	ConditionBusReady = "BusReady"
+	// ConditionRecording: a hub records and delivers what comes.
+	ConditionRecording = "Recording"
+	// ConditionResolved: nothing of a FormatChange is held any more.
+	ConditionResolved = "Resolved"
+
 	// ConditionFetched: the last collection of a FeedSource worked.
 	ConditionFetched = "Fetched"
 	// ConditionFormatStable: nothing of a FeedSource is held.
@@ -38,4 +53,20 @@ const (
 	ReasonFormatChanged    = "FormatChanged"
 	ReasonExampleMismatch  = "ExampleMismatch"
 	ReasonReferenceMissing = "ReferenceMissing"
+
+	ReasonProgressing        = "Progressing"
+	ReasonNamespaceForbidden = "NamespaceForbidden"
+	ReasonConflict           = "Conflict"
+	ReasonNotOwned           = "NotOwned"
+	ReasonPodsNotReady       = "PodsNotReady"
+	ReasonScaledToZero       = "ScaledToZero"
+	ReasonWaiting            = "Waiting"
+	ReasonStale              = "Stale"
+	ReasonFresh              = "Fresh"
+	ReasonUnused             = "Unused"
+	ReasonAwaitingDecision   = "AwaitingDecision"
+	ReasonDecided            = "Decided"
+	ReasonResolved           = "Resolved"
+	ReasonDeleting           = "Deleting"
+	ReasonMissingAPI         = "MissingAPI"
 )

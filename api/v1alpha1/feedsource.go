@@ -24,7 +24,7 @@ type FeedSourceSpec struct {
 
 	// ExchangeRef is the hub that gets the events.
 	// +required
-	ExchangeRef LocalReference `json:"exchangeRef"`
+	ExchangeRef ExchangeReference `json:"exchangeRef"`
 
 	// ParserRef is the Parser that understands the format.
 	// +required
@@ -66,6 +66,10 @@ type FeedSourceSpec struct {
 	// Suspend stops collecting; what was collected is still processed.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
+
+	// Pod adjusts the collector's pod. It has no effect where collectors share pods.
+	// +optional
+	Pod *PodOptions `json:"pod,omitempty"`
 }
 
 // HTTPSpec is the http transport. Redirects are followed at most five times
@@ -277,6 +281,12 @@ type FileSpec struct {
 	// +required
 	Path string `json:"path"`
 
+	// ClaimName is the PersistentVolumeClaim of the FeedSource's namespace that holds
+	// the files; Path is below its root. A cluster needs it, weir run does not.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	ClaimName string `json:"claimName,omitempty"`
+
 	// Watch collects as soon as a file changes, besides the schedule.
 	// +kubebuilder:default=true
 	// +optional
@@ -422,6 +432,11 @@ type FeedSourceStatus struct {
 	// Held is how many payloads wait for a decision.
 	// +optional
 	Held int64 `json:"held,omitempty"`
+
+	// Bindings are the Exchange and the Parser that the feed works with.
+	// +listType=atomic
+	// +optional
+	Bindings []Binding `json:"bindings,omitempty"`
 }
 
 // FeedSource declares where a feed comes from and how often.
@@ -429,6 +444,8 @@ type FeedSourceStatus struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=fs,categories=weir
+// +kubebuilder:selectablefield:JSONPath=`.spec.parserRef.name`
+// +kubebuilder:selectablefield:JSONPath=`.spec.exchangeRef.name`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Last collection",type=date,JSONPath=`.status.lastCollected`
@@ -441,7 +458,9 @@ type FeedSource struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// +required
-	Spec   FeedSourceSpec   `json:"spec"`
+	Spec FeedSourceSpec `json:"spec"`
+	// +kubebuilder:default={"observedGeneration":-1}
+	// +optional
 	Status FeedSourceStatus `json:"status,omitempty"`
 }
 

@@ -36,6 +36,20 @@ type FormatChangeSpec struct {
 type FormatChangeStatus struct {
 	ObjectStatus `json:",inline"`
 
+	// Class of the change: what kind of difference it is.
+	// +optional
+	Class string `json:"class,omitempty"`
+
+	// Opened is when the first payload was held.
+	// +optional
+	Opened *metav1.Time `json:"opened,omitempty"`
+
+	// Findings are the differences, explained.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Findings []FormatFinding `json:"findings,omitempty"`
+
 	// Summary is the change in one sentence.
 	// +optional
 	Summary string `json:"summary,omitempty"`
@@ -45,6 +59,25 @@ type FormatChangeStatus struct {
 	Held int64 `json:"held,omitempty"`
 }
 
+// FormatFinding is one difference between the format as it was and as it is.
+type FormatFinding struct {
+	// Code of the difference, for example column-renamed.
+	// +required
+	Code string `json:"code"`
+
+	// Path of what differs: a column or a field.
+	// +optional
+	Path string `json:"path,omitempty"`
+
+	// Sentence explains it.
+	// +required
+	Sentence string `json:"sentence"`
+
+	// Breaking tells that records would be lost or misread.
+	// +optional
+	Breaking bool `json:"breaking,omitempty"`
+}
+
 // FormatChange records that a publisher changed the format of a feed.
 //
 // +kubebuilder:object:root=true
@@ -52,6 +85,8 @@ type FormatChangeStatus struct {
 // +kubebuilder:resource:shortName=fc,categories=weir
 // +kubebuilder:printcolumn:name="Source",type=string,JSONPath=`.spec.sourceRef.name`
 // +kubebuilder:printcolumn:name="Decision",type=string,JSONPath=`.spec.decision`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Held",type=integer,JSONPath=`.status.held`
 // +kubebuilder:printcolumn:name="Summary",type=string,JSONPath=`.status.summary`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -60,7 +95,9 @@ type FormatChange struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// +required
-	Spec   FormatChangeSpec   `json:"spec"`
+	Spec FormatChangeSpec `json:"spec"`
+	// +kubebuilder:default={"observedGeneration":-1}
+	// +optional
 	Status FormatChangeStatus `json:"status,omitempty"`
 }
 

@@ -6,6 +6,8 @@
 // decided about it. References are local to a namespace.
 //
 // +kubebuilder:object:generate=true
+// +kubebuilder:ac:generate=true
+// +kubebuilder:ac:output:package="applyconfiguration"
 // +groupName=feeds.weir.dev
 package v1alpha1
 

@@ -375,6 +375,15 @@ type Example struct {
 // ParserStatus is what is known about a Parser.
 type ParserStatus struct {
 	ObjectStatus `json:",inline"`
+
+	// Sources is how many FeedSources use the Parser.
+	// +optional
+	Sources int32 `json:"sources,omitempty"`
+
+	// Bindings are the first 100 FeedSources that use the Parser, by name.
+	// +listType=atomic
+	// +optional
+	Bindings []Binding `json:"bindings,omitempty"`
 }
 
 // Parser declares how the bytes of a feed become events.
@@ -384,6 +393,7 @@ type ParserStatus struct {
 // +kubebuilder:resource:shortName=wp,categories=weir
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Sources",type=integer,JSONPath=`.status.sources`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",message="metadata.name must be a DNS label of at most 63 characters: it becomes part of bus subjects"
 type Parser struct {
@@ -391,7 +401,9 @@ type Parser struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// +required
-	Spec   ParserSpec   `json:"spec"`
+	Spec ParserSpec `json:"spec"`
+	// +kubebuilder:default={"observedGeneration":-1}
+	// +optional
 	Status ParserStatus `json:"status,omitempty"`
 }
 

@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "fmt"
+
 // FieldRef is a reference to a Secret and the field that it stands in.
 // +kubebuilder:object:generate=false
 type FieldRef struct {
@@ -30,6 +32,18 @@ func (h *HTTPSpec) SecretRefs() []FieldRef {
 				refs = append(refs, FieldRef{"spec.http.tls." + r.field, *r.ref})
 			}
 		}
+	}
+	return refs
+}
+
+// SecretRefs lists every Secret that logging in needs.
+func (a *AccessSpec) SecretRefs() []FieldRef {
+	var refs []FieldRef
+	for i := range a.Keys {
+		refs = append(refs, FieldRef{fmt.Sprintf("spec.access.keys[%d].secretRef", i), a.Keys[i].SecretRef})
+	}
+	if a.JWT != nil {
+		refs = append(refs, FieldRef{"spec.access.jwt.secretRef", a.JWT.SecretRef})
 	}
 	return refs
 }

@@ -6,7 +6,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type SubscriptionSpec struct {
 	// ExchangeRef is the hub that serves the subscription.
 	// +required
-	ExchangeRef LocalReference `json:"exchangeRef"`
+	ExchangeRef ExchangeReference `json:"exchangeRef"`
 
 	// Organisation is who gets the events.
 	// +required
@@ -37,6 +37,89 @@ type SubscriptionSpec struct {
 	// Suspend stops serving.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
+
+	// Replicas of the exporter. It has no effect where exporters share pods.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=32
+	// +kubebuilder:default=1
+	// +optional
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// Expose makes the exporter reachable from outside the cluster; without it only
+	// its Service is made.
+	// +optional
+	Expose *ExposeSpec `json:"expose,omitempty"`
+
+	// Pod adjusts the exporter's pods. It has no effect where exporters share pods.
+	// +optional
+	Pod *PodOptions `json:"pod,omitempty"`
+}
+
+// ExposeSpec makes an exporter reachable from outside the cluster.
+// +kubebuilder:validation:ExactlyOneOf=ingress;httpRoute
+type ExposeSpec struct {
+	// Host that clients use, for example feeds.example.org.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	// +required
+	Host string `json:"host"`
+
+	// Ingress makes an Ingress.
+	// +optional
+	Ingress *IngressSpec `json:"ingress,omitempty"`
+
+	// HTTPRoute makes a route of the Gateway API.
+	// +optional
+	HTTPRoute *HTTPRouteSpec `json:"httpRoute,omitempty"`
+}
+
+// IngressSpec configures an Ingress.
+type IngressSpec struct {
+	// ClassName of the Ingress; the cluster's default if absent.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	ClassName string `json:"className,omitempty"`
+
+	// TLSSecretName holds the certificate of the host. Without it tokens travel in
+	// clear text to the ingress.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	TLSSecretName string `json:"tlsSecretName,omitempty"`
+
+	// Annotations of the Ingress, for its controller.
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+// HTTPRouteSpec configures an HTTPRoute.
+type HTTPRouteSpec struct {
+	// ParentRefs are the Gateways that the route attaches to.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +required
+	ParentRefs []GatewayReference `json:"parentRefs"`
+}
+
+// GatewayReference names a Gateway, or one listener of it.
+type GatewayReference struct {
+	// Name of the Gateway.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+
+	// Namespace of the Gateway; the Subscription's own if absent.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+
+	// SectionName is the listener.
+	// +kubebuilder:validation:MaxLength=253
+	// +optional
+	SectionName string `json:"sectionName,omitempty"`
 }
 
 // OrganisationSpec is an organisation and what belongs to it.
@@ -239,13 +322,30 @@ type StreamExport struct{}
 // SubscriptionStatus is what is known about a subscription.
 type SubscriptionStatus struct {
 	ObjectStatus `json:",inline"`
+
+	// URL of the exports inside the cluster.
+	// +optional
+	URL string `json:"url,omitempty"`
+
+	// Replicas that are ready, and Selector of the pods: for the scale subresource.
+	// +optional
+	Replicas int32 `json:"replicas,omitempty"`
+	// +optional
+	Selector string `json:"selector,omitempty"`
+
+	// Bindings is the Exchange that the subscription works with.
+	// +listType=atomic
+	// +optional
+	Bindings []Binding `json:"bindings,omitempty"`
 }
 
 // Subscription declares who gets which events, and how.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
 // +kubebuilder:resource:shortName=wsub,categories=weir
+// +kubebuilder:selectablefield:JSONPath=`.spec.exchangeRef.name`
 // +kubebuilder:printcolumn:name="Organisation",type=string,JSONPath=`.spec.organisation.id`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
@@ -256,7 +356,9 @@ type Subscription struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// +required
-	Spec   SubscriptionSpec   `json:"spec"`
+	Spec SubscriptionSpec `json:"spec"`
+	// +kubebuilder:default={"observedGeneration":-1}
+	// +optional
 	Status SubscriptionStatus `json:"status,omitempty"`
 }
 
