@@ -4,48 +4,18 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
-	"time"
-
-	"github.com/robfig/cron/v3"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 )
-
-// Objects are the resources that a plan is made from.
-type Objects struct {
-	Exchanges     []v1alpha1.Exchange
-	FeedSources   []v1alpha1.FeedSource
-	Parsers       []v1alpha1.Parser
-	Subscriptions []v1alpha1.Subscription
-	FormatChanges []v1alpha1.FormatChange
-}
-
-// sorted makes the plan independent of the order of files.
-func (o Objects) sorted() Objects {
-	return Objects{
-		Exchanges:     sortedByName(o.Exchanges, func(v *v1alpha1.Exchange) (string, string) { return v.Namespace, v.Name }),
-		FeedSources:   sortedByName(o.FeedSources, func(v *v1alpha1.FeedSource) (string, string) { return v.Namespace, v.Name }),
-		Parsers:       sortedByName(o.Parsers, func(v *v1alpha1.Parser) (string, string) { return v.Namespace, v.Name }),
-		Subscriptions: sortedByName(o.Subscriptions, func(v *v1alpha1.Subscription) (string, string) { return v.Namespace, v.Name }),
-		FormatChanges: sortedByName(o.FormatChanges, func(v *v1alpha1.FormatChange) (string, string) { return v.Namespace, v.Name }),
-	}
-}
-
-func sortedByName[T any](list []T, name func(*T) (namespace, name string)) []T {
-	return slices.SortedStableFunc(slices.Values(list), func(a, b T) int {
-		ans, an := name(&a)
-		bns, bn := name(&b)
-		return cmp.Or(cmp.Compare(ans, bns), cmp.Compare(an, bn))
-	})
-}
 
 // Plan is the configuration of every component.
 type Plan struct {
 	Collectors    []Collector
 	Monitors      []Monitor
 	Hubs          []Hub
+	Sources       []Sources
 	Subscriptions []Subscription
 	// Decisions by the FeedSource they are about.
 	Decisions []FeedDecision
@@ -64,8 +34,10 @@ type Problem struct {
 	Kind      string
 	Namespace string
 	Name      string
-	Field     string
-	Message   string
+	// Reason is one of the Reason constants of the API.
+	Reason  string
+	Field   string
+	Message string
 }
 
 func (p Problem) String() string {
@@ -73,219 +45,174 @@ func (p Problem) String() string {
 }
 
 // Build makes the plan. Objects with problems are left out of it, and so is what
-// depends on them; the rest stands.
+// depends on them; the rest is complete.
 func Build(o Objects) (*Plan, []Problem) {
-	b := builder{objects: o.sorted()}
-	b.exchanges()
-	b.parsers()
+	b := builder{world: newWorld(o), feeds: map[Ref][]*v1alpha1.FeedSource{}, namespaces: map[Ref]map[string]bool{}}
 	b.feedSources()
-	b.hubs()
+	b.monitors()
 	b.subscriptions()
+	b.exchanges()
 	b.decisions()
 	return &b.plan, b.problems
 }
 
-type key struct{ namespace, name string }
-
 type builder struct {
-	objects  Objects
+	world    *world
 	plan     Plan
 	problems []Problem
 
-	exchange  map[key]*v1alpha1.Exchange
-	parser    map[key]*v1alpha1.Parser
-	feeds     map[key][]MonitorFeed  // by parser
-	sources   map[key][]SourcePolicy // by exchange
-	feedNames map[key]bool
+	accepted   []*v1alpha1.FeedSource
+	feeds      map[Ref][]*v1alpha1.FeedSource // accepted ones by parser
+	namespaces map[Ref]map[string]bool        // by exchange
 }
 
-func (b *builder) problem(kind, namespace, name, field, format string, args ...any) {
-	b.problems = append(b.problems, Problem{kind, namespace, name, field, fmt.Sprintf(format, args...)})
+// fits keeps the problems and reports whether there are none.
+func (b *builder) fits(problems []Problem) bool {
+	b.problems = append(b.problems, problems...)
+	return len(problems) == 0
 }
 
-// exchanges accepts one Exchange a namespace: feeds and subscribers of a
-// namespace share bus subjects, so two hubs would each take a part of the events.
-func (b *builder) exchanges() {
-	b.exchange = map[key]*v1alpha1.Exchange{}
-	first := map[string]string{}
-	for i := range b.objects.Exchanges {
-		e := &b.objects.Exchanges[i]
-		if other, ok := first[e.Namespace]; ok {
-			b.problem("Exchange", e.Namespace, e.Name, "metadata.name",
-				"the namespace already has the Exchange %q; use one, or another namespace", other)
-			continue
-		}
-		first[e.Namespace] = e.Name
-		b.exchange[key{e.Namespace, e.Name}] = e
+func (b *builder) attach(exchange Ref, namespace string) {
+	if b.namespaces[exchange] == nil {
+		b.namespaces[exchange] = map[string]bool{}
 	}
-}
-
-func (b *builder) parsers() {
-	b.parser = map[key]*v1alpha1.Parser{}
-	for i := range b.objects.Parsers {
-		p := &b.objects.Parsers[i]
-		b.parser[key{p.Namespace, p.Name}] = p
-	}
+	b.namespaces[exchange][namespace] = true
 }
 
 func (b *builder) feedSources() {
-	b.feeds = map[key][]MonitorFeed{}
-	b.sources = map[key][]SourcePolicy{}
-	b.feedNames = map[key]bool{}
-	owner := map[key]string{} // namespace and source to the FeedSource that has it
-	for i := range b.objects.FeedSources {
-		f := &b.objects.FeedSources[i]
-		source := f.Spec.Provider + "." + f.Spec.Channel
-		if !b.checkFeed(f) {
+	for _, f := range b.world.feedSources {
+		if !b.fits(CheckFeedSource(b.world, f)) {
 			continue
 		}
-		if other, ok := owner[key{f.Namespace, source}]; ok {
-			b.problem("FeedSource", f.Namespace, f.Name, "spec.channel",
-				"%s is already the source of FeedSource %q; choose another channel", source, other)
-			continue
-		}
-		owner[key{f.Namespace, source}] = f.Name
-		b.feedNames[key{f.Namespace, f.Name}] = true
-
-		// A suspended feed keeps its monitor: what was collected is still processed.
-		b.plan.Collectors = append(b.plan.Collectors, Collector{f.Namespace, f.Name, f.Spec})
-		pk := key{f.Namespace, f.Spec.ParserRef.Name}
-		b.feeds[pk] = append(b.feeds[pk], MonitorFeed{f.Name, source, f.Spec.FormatPolicy, f.Spec.Policy})
-		ek := key{f.Namespace, f.Spec.ExchangeRef.Name}
-		b.sources[ek] = append(b.sources[ek], SourcePolicy{source, Alias(source), f.Spec.Policy.ShowSource})
-	}
-	for i := range b.objects.Parsers {
-		p := &b.objects.Parsers[i]
-		if feeds := b.feeds[key{p.Namespace, p.Name}]; len(feeds) > 0 {
-			b.plan.Monitors = append(b.plan.Monitors, Monitor{p.Namespace, p.Name, p.Spec, feeds})
-		}
+		b.attach(ExchangeOf(f.Namespace, f.Spec.ExchangeRef), f.Namespace)
+		b.accepted = append(b.accepted, f)
+		parser := Ref{f.Namespace, f.Spec.ParserRef.Name}
+		b.feeds[parser] = append(b.feeds[parser], f)
+		b.plan.Collectors = append(b.plan.Collectors, CollectorOf(f))
 	}
 }
 
-func (b *builder) checkFeed(f *v1alpha1.FeedSource) bool {
-	before := len(b.problems)
-	if _, ok := b.exchange[key{f.Namespace, f.Spec.ExchangeRef.Name}]; !ok {
-		b.problem("FeedSource", f.Namespace, f.Name, "spec.exchangeRef.name",
-			"there is no Exchange %q in namespace %s", f.Spec.ExchangeRef.Name, f.Namespace)
-	}
-	if _, ok := b.parser[key{f.Namespace, f.Spec.ParserRef.Name}]; !ok {
-		b.problem("FeedSource", f.Namespace, f.Name, "spec.parserRef.name",
-			"there is no Parser %q in namespace %s%s", f.Spec.ParserRef.Name, f.Namespace,
-			b.parserHint(f.Namespace))
-	}
-	if s := f.Spec.Schedule; s.Cron != "" {
-		if _, err := cron.ParseStandard(s.Cron); err != nil {
-			b.problem("FeedSource", f.Namespace, f.Name, "spec.schedule.cron", "%v", err)
-		}
-		if _, err := time.LoadLocation(s.TimeZone); err != nil {
-			b.problem("FeedSource", f.Namespace, f.Name, "spec.schedule.timeZone",
-				"%q is no time zone; write a name such as Europe/Warsaw", s.TimeZone)
-		}
-	}
-	return len(b.problems) == before
-}
-
-func (b *builder) parserHint(namespace string) string {
-	var names []string
-	for k := range b.parser {
-		if k.namespace == namespace {
-			names = append(names, k.name)
-		}
-	}
-	if len(names) == 0 || len(names) > 8 {
-		return ""
-	}
-	slices.Sort(names)
-	return " (there are: " + strings.Join(names, ", ") + ")"
-}
-
-func (b *builder) hubs() {
-	for i := range b.objects.Exchanges {
-		e := &b.objects.Exchanges[i]
-		k := key{e.Namespace, e.Name}
-		if b.exchange[k] != nil {
-			b.plan.Hubs = append(b.plan.Hubs, Hub{e.Namespace, e.Name, e.Spec, b.sources[k]})
+func (b *builder) monitors() {
+	for _, p := range b.world.parsers {
+		if feeds := b.feeds[Ref{p.Namespace, p.Name}]; len(feeds) > 0 {
+			b.plan.Monitors = append(b.plan.Monitors, MonitorOf(p, feeds))
 		}
 	}
 }
 
 func (b *builder) subscriptions() {
-	orgs := map[key]string{}
-	for i := range b.objects.Subscriptions {
-		s := &b.objects.Subscriptions[i]
-		ek := key{s.Namespace, s.Spec.ExchangeRef.Name}
-		if b.exchange[ek] == nil {
-			b.problem("Subscription", s.Namespace, s.Name, "spec.exchangeRef.name",
-				"there is no Exchange %q in namespace %s", s.Spec.ExchangeRef.Name, s.Namespace)
+	for _, s := range b.world.subscriptions {
+		if !b.fits(CheckSubscription(b.world, s)) || s.Spec.Suspend {
 			continue
 		}
-		// Two subscriptions of one organisation would each see the inside events of
-		// the other's criteria, since events carry the organisation's id.
-		ok := key{s.Namespace, s.Spec.Organisation.ID}
-		if other, taken := orgs[ok]; taken {
-			b.problem("Subscription", s.Namespace, s.Name, "spec.organisation.id",
-				"%q belongs to Subscription %q; an organisation has one subscription", s.Spec.Organisation.ID, other)
+		b.attach(ExchangeOf(s.Namespace, s.Spec.ExchangeRef), s.Namespace)
+		b.plan.Subscriptions = append(b.plan.Subscriptions, SubscriptionOf(s))
+	}
+}
+
+func (b *builder) exchanges() {
+	for _, e := range b.world.exchanges {
+		if !b.fits(CheckExchange(b.world, e)) {
 			continue
 		}
-		orgs[ok] = s.Name
-		if !s.Spec.Suspend {
-			b.plan.Subscriptions = append(b.plan.Subscriptions, Subscription{s.Namespace, s.Name, s.Spec, b.sources[ek]})
-		}
+		attached := b.namespaces[Ref{e.Namespace, e.Name}]
+		b.plan.Hubs = append(b.plan.Hubs, HubOf(e, slices.Collect(maps.Keys(attached))))
+		feeds := slices.DeleteFunc(slices.Clone(b.accepted), func(f *v1alpha1.FeedSource) bool {
+			return ExchangeOf(f.Namespace, f.Spec.ExchangeRef) != Ref{e.Namespace, e.Name}
+		})
+		b.plan.Sources = append(b.plan.Sources, SourcesOf(e, feeds))
 	}
 }
 
 func (b *builder) decisions() {
-	for i := range b.objects.FormatChanges {
-		c := &b.objects.FormatChanges[i]
-		if !b.feedNames[key{c.Namespace, c.Spec.SourceRef.Name}] {
-			b.problem("FormatChange", c.Namespace, c.Name, "spec.sourceRef.name",
-				"there is no FeedSource %q in namespace %s", c.Spec.SourceRef.Name, c.Namespace)
-			continue
-		}
-		if c.Spec.Decision != "" {
+	for _, c := range b.world.formatChanges {
+		if b.fits(CheckFormatChange(b.world, c)) && c.Spec.Decision != "" {
 			b.plan.Decisions = append(b.plan.Decisions, FeedDecision{c.Namespace, c.Spec.SourceRef.Name,
 				Decision{c.Spec.Incident, c.Spec.Decision}})
 		}
 	}
 }
 
+// CollectorOf is the configuration of a FeedSource's collector. What concerns its
+// pod is left out, so that a change of it changes no configuration.
+func CollectorOf(f *v1alpha1.FeedSource) Collector {
+	spec := *f.Spec.DeepCopy()
+	spec.Pod = nil
+	return Collector{f.Namespace, f.Name, spec}
+}
+
+// MonitorOf is the configuration of a Parser's monitor, with the accepted feeds
+// that use it. A suspended feed keeps its monitor: what was collected is still
+// processed.
+func MonitorOf(p *v1alpha1.Parser, feeds []*v1alpha1.FeedSource) Monitor {
+	m := Monitor{Namespace: p.Namespace, Name: p.Name, Spec: *p.Spec.DeepCopy(), Feeds: make([]MonitorFeed, 0, len(feeds))}
+	for _, f := range feeds {
+		m.Feeds = append(m.Feeds, MonitorFeed{f.Name, sourceOf(f), f.Spec.FormatPolicy, f.Spec.Policy})
+	}
+	slices.SortFunc(m.Feeds, func(x, y MonitorFeed) int { return cmp.Compare(x.Name, y.Name) })
+	return m
+}
+
+// HubOf is the configuration of an Exchange's hub. namespaces are those of
+// accepted FeedSources and Subscriptions, in any order.
+func HubOf(e *v1alpha1.Exchange, namespaces []string) Hub {
+	all := append(slices.Clone(namespaces), e.Namespace)
+	slices.Sort(all)
+	return Hub{e.Namespace, e.Name, v1alpha1.ExchangeSpec{
+		Store: e.Spec.Store, Raw: e.Spec.Raw, Stream: e.Spec.Stream,
+	}, slices.Compact(all)}
+}
+
+// SourcesOf are the sources of an Exchange, given its accepted FeedSources.
+func SourcesOf(e *v1alpha1.Exchange, feeds []*v1alpha1.FeedSource) Sources {
+	s := Sources{e.Namespace, e.Name, make([]SourcePolicy, 0, len(feeds))}
+	for _, f := range feeds {
+		source := sourceOf(f)
+		s.Sources = append(s.Sources, SourcePolicy{source, Alias(source), f.Spec.Policy.ShowSource})
+	}
+	slices.SortFunc(s.Sources, func(x, y SourcePolicy) int { return cmp.Compare(x.Source, y.Source) })
+	return s
+}
+
+// SubscriptionOf is the configuration of a Subscription's exporter. What concerns
+// its pods is left out.
+func SubscriptionOf(s *v1alpha1.Subscription) Subscription {
+	spec := *s.Spec.DeepCopy()
+	spec.Pod, spec.Expose, spec.Replicas = nil, nil, nil
+	return Subscription{s.Namespace, s.Name, spec}
+}
+
+func sourceOf(f *v1alpha1.FeedSource) string { return f.Spec.Provider + "." + f.Spec.Channel }
+
 // Entries is the plan as keys and values of the config bucket.
 func (p *Plan) Entries() (map[string][]byte, error) {
 	entries := map[string][]byte{}
-	put := func(v any, prefix string, names ...string) error {
+	var failed error
+	put := func(v any, prefix string, names ...string) {
+		key := Key(prefix, names...)
 		data, err := json.Marshal(v)
 		if err != nil {
-			return fmt.Errorf("config %s: %w", Key(prefix, names...), err)
+			failed = cmp.Or(failed, fmt.Errorf("config %s: %w", key, err))
 		}
-		entries[Key(prefix, names...)] = data
-		return nil
+		entries[key] = data
 	}
-	for i := range p.Collectors {
-		if err := put(&p.Collectors[i], PrefixCollector, p.Collectors[i].Namespace, p.Collectors[i].Name); err != nil {
-			return nil, err
-		}
+	for _, v := range p.Collectors {
+		put(&v, PrefixCollector, v.Namespace, v.Name)
 	}
-	for i := range p.Monitors {
-		if err := put(&p.Monitors[i], PrefixMonitor, p.Monitors[i].Namespace, p.Monitors[i].Name); err != nil {
-			return nil, err
-		}
+	for _, v := range p.Monitors {
+		put(&v, PrefixMonitor, v.Namespace, v.Name)
 	}
-	for i := range p.Hubs {
-		if err := put(&p.Hubs[i], PrefixHub, p.Hubs[i].Namespace, p.Hubs[i].Name); err != nil {
-			return nil, err
-		}
+	for _, v := range p.Hubs {
+		put(&v, PrefixHub, v.Namespace, v.Name)
 	}
-	for i := range p.Subscriptions {
-		s := &p.Subscriptions[i]
-		if err := put(s, PrefixSubscription, s.Namespace, s.Name); err != nil {
-			return nil, err
-		}
+	for _, v := range p.Sources {
+		put(&v, PrefixSources, v.Namespace, v.Name)
 	}
-	for i := range p.Decisions {
-		d := &p.Decisions[i]
-		if err := put(&d.Decision, PrefixDecision, d.Namespace, d.Feed, d.Incident); err != nil {
-			return nil, err
-		}
+	for _, v := range p.Subscriptions {
+		put(&v, PrefixSubscription, v.Namespace, v.Name)
 	}
-	return entries, nil
+	for _, v := range p.Decisions {
+		put(&v.Decision, PrefixDecision, v.Namespace, v.Feed, v.Incident)
+	}
+	return entries, failed
 }

@@ -21,7 +21,7 @@ func meta(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: "
 func feed(name, channel, parser string) v1alpha1.FeedSource {
 	return v1alpha1.FeedSource{ObjectMeta: meta(name), Spec: v1alpha1.FeedSourceSpec{
 		Provider: "example-org", Channel: channel,
-		ExchangeRef: v1alpha1.LocalReference{Name: "main"}, ParserRef: v1alpha1.LocalReference{Name: parser},
+		ExchangeRef: v1alpha1.ExchangeReference{Name: "main"}, ParserRef: v1alpha1.LocalReference{Name: parser},
 		HTTP:     &v1alpha1.HTTPSpec{URL: "https://feeds.example.org/" + channel},
 		Schedule: v1alpha1.ScheduleSpec{Interval: "5m"},
 		Policy:   v1alpha1.PolicySpec{TLP: "GREEN"},
@@ -30,11 +30,17 @@ func feed(name, channel, parser string) v1alpha1.FeedSource {
 
 func subscription(name, org string) v1alpha1.Subscription {
 	return v1alpha1.Subscription{ObjectMeta: meta(name), Spec: v1alpha1.SubscriptionSpec{
-		ExchangeRef:  v1alpha1.LocalReference{Name: "main"},
+		ExchangeRef:  v1alpha1.ExchangeReference{Name: "main"},
 		Organisation: v1alpha1.OrganisationSpec{ID: org, Criteria: v1alpha1.CriteriaSpec{ASNs: []int64{64500}}},
 		Zones:        v1alpha1.ZonesSpec{Inside: &v1alpha1.SelectionSpec{}},
 		Exports:      []v1alpha1.ExportSpec{{Name: "api", API: &v1alpha1.APIExport{}}},
 	}}
+}
+
+func allowing(namespace, name string) v1alpha1.Exchange {
+	e := v1alpha1.Exchange{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	e.Spec.AllowedNamespaces.From = v1alpha1.NamespacesAll
+	return e
 }
 
 func objects() Objects {
@@ -116,6 +122,30 @@ func TestWhatDoesNotFitIsLeftOutAndExplained(t *testing.T) {
 			`FeedSource default/a: spec.parserRef.name: there is no Parser "lost" in namespace default (there are: list)`, 1, 1},
 		{"a parser of another namespace", func(o *Objects) { o.Parsers[0].Namespace = "other" },
 			`there is no Parser "list" in namespace default`, 0, 1},
+		{"an exchange that does not allow the namespace", func(o *Objects) {
+			o.Exchanges = append(o.Exchanges, v1alpha1.Exchange{ObjectMeta: metav1.ObjectMeta{Namespace: "central", Name: "hub"}})
+			o.Exchanges = o.Exchanges[1:]
+			for i := range o.FeedSources {
+				o.FeedSources[i].Spec.ExchangeRef = v1alpha1.ExchangeReference{Name: "hub", Namespace: "central"}
+			}
+		}, `spec.exchangeRef.namespace: the Exchange central/hub does not allow namespace default`, 0, 0},
+		{"another exchange than the namespace's own", func(o *Objects) {
+			o.Exchanges = append(o.Exchanges, allowing("central", "hub"))
+			o.FeedSources[0].Spec.ExchangeRef = v1alpha1.ExchangeReference{Name: "hub", Namespace: "central"}
+		}, `FeedSource default/a: spec.exchangeRef: the namespace has an Exchange of its own, "main"`, 1, 1},
+		{"two exchanges elsewhere", func(o *Objects) {
+			o.Exchanges = []v1alpha1.Exchange{allowing("central", "hub"), allowing("north", "hub")}
+			o.FeedSources[0].Spec.ExchangeRef = v1alpha1.ExchangeReference{Name: "hub", Namespace: "central"}
+			o.FeedSources[1].Spec.ExchangeRef = v1alpha1.ExchangeReference{Name: "hub", Namespace: "north"}
+			o.Subscriptions[0].Spec.ExchangeRef = v1alpha1.ExchangeReference{Name: "hub", Namespace: "central"}
+		}, `FeedSource default/b: spec.exchangeRef: the namespace already works with the Exchange central/hub (see a)`, 1, 1},
+		{"a source that another namespace has", func(o *Objects) {
+			o.Exchanges[0].Spec.AllowedNamespaces.From = v1alpha1.NamespacesAll
+			late := feed("late", "bots", "list")
+			late.Namespace, late.Spec.ExchangeRef.Namespace = "alpha", "default"
+			late.CreationTimestamp = metav1.Unix(1_800_000_000, 0)
+			o.FeedSources = append(o.FeedSources, late)
+		}, `FeedSource alpha/late: spec.channel: example-org.bots is already the source of FeedSource "a" of another namespace`, 2, 1},
 		{"a feed without its exchange", func(o *Objects) { o.FeedSources[1].Spec.ExchangeRef.Name = "lost" },
 			`FeedSource default/b: spec.exchangeRef.name: there is no Exchange "lost"`, 1, 1},
 		{"two feeds of one source", func(o *Objects) { o.FeedSources[1].Spec.Channel = "bots" },
@@ -141,6 +171,39 @@ func TestWhatDoesNotFitIsLeftOutAndExplained(t *testing.T) {
 					len(p.Collectors), len(p.Subscriptions), tt.collectors, tt.subscriptions)
 			}
 		})
+	}
+}
+
+func TestObjectsOfAllowedNamespacesWorkWithTheExchange(t *testing.T) {
+	o := objects()
+	o.Exchanges[0].Namespace = "central"
+	o.Exchanges[0].Spec.AllowedNamespaces = v1alpha1.NamespacesSpec{From: v1alpha1.NamespacesSelector,
+		Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"tenant": "yes"}}}
+	for i := range o.FeedSources {
+		o.FeedSources[i].Spec.ExchangeRef.Namespace = "central"
+	}
+	o.Subscriptions[0].Spec.ExchangeRef.Namespace = "central"
+	if p, problems := Build(o); len(problems) != 3 || len(p.Collectors)+len(p.Subscriptions) != 0 {
+		t.Errorf("a namespace without the label got in: %v", problems)
+	}
+	o.Namespaces = map[string]map[string]string{"default": {"tenant": "yes"}}
+	p, problems := Build(o)
+	if len(problems) > 0 || len(p.Collectors) != 2 || len(p.Subscriptions) != 1 {
+		t.Fatalf("%v, %d collectors", problems, len(p.Collectors))
+	}
+	if got := p.Hubs[0].Namespaces; !slices.Equal(got, []string{"central", "default"}) {
+		t.Errorf("the hub takes namespaces %v", got)
+	}
+	if len(p.Sources[0].Sources) != 2 {
+		t.Errorf("sources %v", p.Sources)
+	}
+}
+
+func TestShardsNeverChange(t *testing.T) {
+	for name, want := range map[string]int{"a": 13, "feodo": 4} {
+		if got := Shard("default", name, 16); got != want {
+			t.Errorf("Shard(default, %s, 16) = %d, want %d: pods of two versions would share a feed", name, got, want)
+		}
 	}
 }
 

@@ -1,10 +1,12 @@
 // Package plan turns resources into the configuration of components. It is pure:
-// the operator and weir run use the same function, so both do the same thing.
+// the operator and weir run use the same functions, so both do the same thing.
 package plan
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 )
@@ -17,6 +19,8 @@ const (
 	PrefixSubscription = "subscription" // subscription.<namespace>.<subscription>: Subscription
 	PrefixDecision     = "decision"     // decision.<namespace>.<feedsource>.<incident>: Decision
 	PrefixReplay       = "replay"       // replay.<namespace>.<feedsource>: Replay
+	PrefixCollect      = "collect"      // collect.<namespace>.<feedsource>: CollectNow
+	PrefixSources      = "sources"      // sources.<namespace>.<exchange>: Sources
 )
 
 // Key joins a prefix and names: Key(PrefixCollector, "default", "feodo").
@@ -53,12 +57,22 @@ type MonitorFeed struct {
 	Policy       v1alpha1.PolicySpec       `json:"policy"`
 }
 
-// Hub is the configuration of one hub.
+// Hub is the configuration of one hub: of the specification, what the hub itself
+// must know.
 type Hub struct {
 	Namespace string                `json:"namespace"`
 	Name      string                `json:"name"`
 	Spec      v1alpha1.ExchangeSpec `json:"spec"`
-	Sources   []SourcePolicy        `json:"sources"`
+	// Namespaces whose objects work with the exchange, sorted, its own among them.
+	// The hub takes their events and serves their subscriptions.
+	Namespaces []string `json:"namespaces"`
+}
+
+// Sources are the sources of an exchange, sorted.
+type Sources struct {
+	Namespace string         `json:"namespace"`
+	Name      string         `json:"name"`
+	Sources   []SourcePolicy `json:"sources"`
 }
 
 // SourcePolicy is what the outside may know about a source.
@@ -78,8 +92,6 @@ type Subscription struct {
 	Namespace string                    `json:"namespace"`
 	Name      string                    `json:"name"`
 	Spec      v1alpha1.SubscriptionSpec `json:"spec"`
-	// Sources are those of the exchange, for the source parameter of queries.
-	Sources []SourcePolicy `json:"sources"`
 }
 
 // Decision is what somebody decided about an incident.
@@ -94,6 +106,18 @@ type Replay struct {
 	ID string `json:"id"`
 	// Since is the collection time of the oldest payload, RFC 3339.
 	Since string `json:"since"`
+}
+
+// CollectNow asks a collector for one collection besides the schedule.
+type CollectNow struct {
+	// ID tells one request from the next.
+	ID string `json:"id"`
+}
+
+// Shard is which of n pods has an object. It never changes: two versions of Weir
+// that run at the same time must agree.
+func Shard(namespace, name string, n int) int {
+	return int(xxhash.Sum64String(namespace+"/"+name) % uint64(max(n, 1)))
 }
 
 // Alias is the name under which a source appears to those who may not know it:
