@@ -40,15 +40,16 @@ bench-e2e: build ## Measure end to end: rate, latency, memory of a 1 GiB payload
 	go run ./hack/bench -weir $(BIN)/weir
 
 .PHONY: generate
-generate: $(BIN)/controller-gen ## Generate deepcopy code and custom resource definitions
+generate: $(BIN)/controller-gen ## Generate deepcopy code, custom resource definitions and what the chart derives
 	$(BIN)/controller-gen object:headerFile=hack/boilerplate.go.txt crd:crdVersions=v1,maxDescLen=400 \
 	  applyconfiguration:headerFile=hack/boilerplate.go.txt paths=./api/... output:crd:dir=config/crd
+	go run ./hack/chart
 
 .PHONY: verify
 verify: generate ## Check that generated code is committed, go.mod is tidy, code is formatted
-	@git diff --exit-code -- api config/crd || { echo "generated files differ: run make generate and commit"; exit 1; }
+	@git diff --exit-code -- api config charts || { echo "generated files differ: run make generate and commit"; exit 1; }
 	@go mod tidy -diff
-	@test -z "$$(gofmt -l api cmd hack pipeline)" || { echo "not formatted:"; gofmt -l api cmd hack pipeline; exit 1; }
+	@test -z "$$(gofmt -l api charts cmd hack pipeline)" || { echo "not formatted:"; gofmt -l api charts cmd hack pipeline; exit 1; }
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run the linters

@@ -6,5 +6,5 @@ import "embed"
 
 // Files are the generated definitions, one file a kind.
 //
-//go:embed *.yaml
+//go:embed feeds.weir.dev_*.yaml
 var Files embed.FS
