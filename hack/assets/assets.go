@@ -156,7 +156,7 @@ func (t tool) build(ctx context.Context, src, dir, name, version string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	unlock, err := lock(ctx, dir+".lock", func() { say("waiting for another process that builds %s", t.set) })
+	unlock, err := Lock(ctx, dir+".lock", func() { say("waiting for another process that builds %s", t.set) })
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// lock takes the lock of a file; the kernel gives it back when the process
+// Lock takes the lock of a file; the kernel gives it back when the process
 // ends, however it ends. Waiting is called once if another process holds it.
-func lock(ctx context.Context, path string, waiting func()) (unlock func(), err error) {
+func Lock(ctx context.Context, path string, waiting func()) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return nil, err
