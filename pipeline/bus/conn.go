@@ -34,6 +34,11 @@ type Conn struct {
 
 	link    link
 	handles sync.Map // stream name to jetstream.Stream
+	salt    []byte   // of message ids
+
+	closing   chan struct{} // closed by Close
+	closeOnce sync.Once
+	rotating  sync.WaitGroup
 
 	mu    sync.Mutex
 	epoch context.Context    //nolint:containedctx // ends at the next reconnect, then replaced
@@ -55,23 +60,32 @@ func Dial(ctx context.Context, url, token, name string) (*Conn, error) {
 	c := newConn(logr.FromContextOrDiscard(ctx))
 	opts = append(opts, nats.Timeout(dialTimeout),
 		nats.SetCustomDialer(&linkDialer{Dialer: net.Dialer{Timeout: dialTimeout}, link: &c.link}))
+	err := c.dial(ctx, func() error { return c.connect(url, name, opts) }, refused)
+	if errors.Is(err, nats.ErrAuthorization) {
+		err = fmt.Errorf("token refused: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to bus %s: %w", url, err)
+	}
+	return c, nil
+}
+
+// dial attempts to connect until that succeeds, fails for good or ctx ends.
+func (c *Conn) dial(ctx context.Context, attempt func() error, final func(error) bool) error {
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
-		err := c.connect(url, name, opts)
-		if err == nil {
-			return c, nil
+		err := attempt()
+		if err == nil || final(err) {
+			return err
 		}
-		if errors.Is(err, nats.ErrAuthorization) {
-			return nil, fmt.Errorf("connect to bus %s: token refused: %w", url, err)
-		}
-		c.log.V(1).Info("bus not reachable, trying again", "url", url, "error", err.Error())
+		c.log.V(1).Info("bus not reachable, trying again", "error", err.Error())
 		if sleep(ctx, wait) != nil {
-			return nil, fmt.Errorf("connect to bus %s: %w (last attempt: %w)", url, ctx.Err(), err)
+			return fmt.Errorf("%w (last attempt: %w)", ctx.Err(), err)
 		}
 	}
 }
 
 func newConn(log logr.Logger) *Conn {
-	c := &Conn{log: log, maxDeliver: maxDeliver, hurry: 1}
+	c := &Conn{log: log, maxDeliver: maxDeliver, hurry: 1, closing: make(chan struct{})}
 	c.epoch, c.renew = context.WithCancel(context.Background())
 	return c
 }
@@ -158,6 +172,8 @@ func (c *Conn) Ready(ctx context.Context) error {
 
 // Close drains and closes the connection.
 func (c *Conn) Close() error {
+	c.closeOnce.Do(func() { close(c.closing) })
+	c.rotating.Wait()
 	if c.nc.IsClosed() {
 		return nil
 	}

@@ -27,6 +27,9 @@ type ServerOptions struct {
 	// Token that other processes must give. Required with Listen unless it is a
 	// loopback address.
 	Token string
+	// Trust makes every client, also inside the process, show credentials (see
+	// DialCreds) instead of the token.
+	Trust *Trust
 	// MaxBytes bounds the disk space of all streams together. 0: no bound.
 	MaxBytes int64
 	Log      logr.Logger
@@ -83,6 +86,14 @@ func (s *Server) options() (*server.Options, error) {
 	if o.JetStreamMaxStore <= 0 {
 		o.JetStreamMaxStore = 1 << 60 // the disk is the bound
 	}
+	if s.opts.Trust != nil {
+		if s.opts.Token != "" {
+			return nil, errors.New("give either a token or whose credentials to trust")
+		}
+		if err := s.opts.Trust.apply(o); err != nil {
+			return nil, err
+		}
+	}
 	if s.opts.Listen == "" {
 		return o, nil
 	}
@@ -94,7 +105,7 @@ func (s *Server) options() (*server.Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: port must be a number", s.opts.Listen)
 	}
-	if ip := net.ParseIP(host); s.opts.Token == "" && (ip == nil || !ip.IsLoopback()) {
+	if ip := net.ParseIP(host); s.opts.Token == "" && s.opts.Trust == nil && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("listen address %q: a token is needed except on a loopback address", s.opts.Listen)
 	}
 	o.DontListen = false
@@ -189,7 +200,8 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 	return s.current().InProcessConn()
 }
 
-// Connect makes a connection inside the process.
+// Connect makes a connection inside the process. A server that takes credentials
+// refuses it: use DialCreds.
 func (s *Server) Connect(name string) (*Conn, error) {
 	c := newConn(s.opts.Log.WithValues("client", name))
 	opts := []nats.Option{nats.InProcessServer(&linkInProcess{s, &c.link})}
