@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/weir-project/weir/hack/feedsim"
@@ -21,7 +22,7 @@ func main() {
 	records := flag.Int("records", 25, "records a feed gets in a round")
 	every := flag.Duration("every", 30*time.Second, "length of a round; 0: only /control/advance starts one")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *listen, *every, feedsim.Options{Seed: *seed, PerRound: *records}); err != nil {
 		fmt.Fprintln(os.Stderr, "feedsim:", err)
