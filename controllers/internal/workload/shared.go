@@ -23,21 +23,33 @@ func Shared(o Options, e *v1alpha1.Exchange, feeds []*v1alpha1.FeedSource, subs 
 		return nil
 	}
 	var set Set
-	if shares(e, e.Spec.Collectors, e.Namespace) {
+	if IsShared(e.Spec.Collectors, e, e.Namespace) {
 		set = append(set, o.sharedCollectors(e, own(e, feeds), versions)...)
 	}
-	if shares(e, e.Spec.Monitors, e.Namespace) {
+	if IsShared(e.Spec.Monitors, e, e.Namespace) {
 		set = append(set, o.sharedMonitors(e)...)
 	}
-	if shares(e, e.Spec.Exporters, e.Namespace) {
+	if IsShared(e.Spec.Exporters, e, e.Namespace) {
 		set = append(set, o.sharedExporters(e, own(e, subs), versions)...)
 	}
 	return set
 }
 
-// shares tells whether objects of a namespace share pods.
-func shares(e *v1alpha1.Exchange, s v1alpha1.SharingSpec, namespace string) bool {
+// IsShared tells whether objects of a namespace share pods: those of the
+// Exchange's own, if its collectors, monitors or exporters (s) say so.
+func IsShared(s v1alpha1.SharingSpec, e *v1alpha1.Exchange, namespace string) bool {
 	return s.Mode == v1alpha1.Shared && namespace == e.Namespace
+}
+
+// ShardName is the name of the Deployment, in the Exchange's namespace, that has an
+// object in Shared mode. component is one of the plural ones, and s the Exchange's
+// settings for it.
+func ShardName(e *v1alpha1.Exchange, component string, s v1alpha1.SharingSpec, namespace, name string) string {
+	return shardName(e, component, plan.Shard(namespace, name, shardsOf(s)))
+}
+
+func shardName(e *v1alpha1.Exchange, component string, shard int) string {
+	return Child(e.Name, component+"-"+strconv.Itoa(shard))
 }
 
 func shardsOf(s v1alpha1.SharingSpec) int { return int(max(s.Shards, 1)) }
@@ -91,7 +103,7 @@ func (g *group) shard(e *v1alpha1.Exchange, prefix string, i, n int) (one group,
 	one.labels = maps.Clone(g.labels)
 	one.labels[LabelShard] = strconv.Itoa(i)
 	args = []string{"--key=" + plan.Key(prefix, e.Namespace) + ".", fmt.Sprintf("--shard=%d/%d", i, n)}
-	return one, Child(e.Name, g.component+"-"+strconv.Itoa(i)), args
+	return one, shardName(e, g.component, i), args
 }
 
 func (o Options) sharedCollectors(e *v1alpha1.Exchange, feeds []*v1alpha1.FeedSource, versions map[string]string) Set {
