@@ -2,6 +2,8 @@ package bus
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -31,8 +33,9 @@ type DialOptions struct {
 	CredsFile string
 	Creds     []byte
 	// CAFile has the certificates (PEM) that the servers' must be signed by; empty:
-	// those of the system.
+	// those of the system. CA are the same as bytes.
 	CAFile string
+	CA     []byte
 	// Name shows in the server's connection list.
 	Name string
 }
@@ -101,8 +104,15 @@ func (c *Conn) credsOptions(o *DialOptions, secret *credentials) ([]nats.Option,
 			break
 		}
 	}
-	if o.CAFile != "" {
+	switch {
+	case o.CAFile != "":
 		opts = append(opts, nats.RootCAs(o.CAFile))
+	case len(o.CA) > 0:
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(o.CA) {
+			return nil, errors.New("bus CA: no certificate in it: give a PEM bundle")
+		}
+		opts = append(opts, nats.Secure(&tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}))
 	}
 	if o.Server != nil {
 		return append(opts, nats.InProcessServer(&linkInProcess{o.Server, &c.link})), nil

@@ -9,6 +9,7 @@ import (
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -85,7 +86,7 @@ func (m *memory) note(out *outcome) {
 func (f *feed) memoryKey() string { return StateKey(f.id) }
 
 // StateKey is where the state bucket has what a monitor remembers of a feed.
-func StateKey(f bus.Feed) string { return "baseline." + f.Namespace + "." + f.Name }
+func StateKey(f bus.Feed) string { return plan.Key(plan.PrefixBaseline, f.Namespace, f.Name) }
 
 // recall loads the memory and finds out what is held.
 func (f *feed) recall(ctx context.Context) error {
