@@ -34,15 +34,17 @@ func (c *Conn) State() *Bucket { return &Bucket{c, bucketState} }
 // Status holds what components tell about themselves.
 func (c *Conn) Status() *Bucket { return &Bucket{c, bucketStatus} }
 
+const bucketStreamPrefix = "KV_"
+
 func bucketStream(name string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"},
+		Name: bucketStreamPrefix + name, Subjects: []string{"$KV." + name + ".>"},
 		MaxMsgsPerSubject: 1, MaxConsumers: maxConsumers, Discard: jetstream.DiscardNew,
 		AllowRollup: true, DenyDelete: true, AllowDirect: true,
 	}
 }
 
-func (b *Bucket) stream() string { return "KV_" + b.name }
+func (b *Bucket) stream() string { return bucketStreamPrefix + b.name }
 func (b *Bucket) prefix() string { return "$KV." + b.name + "." }
 
 // headerOperation marks a deletion, as in the client's key-value store.

@@ -20,8 +20,8 @@ const (
 	blocksPulled = 128
 )
 
-// ConsumeEvents calls handle with blocks of the given partitions (of 64) of a
-// namespace (all namespaces if it is empty), up to maxEvents at once, in the order
+// ConsumeEvents calls handle with blocks of the given partitions (of 64) of some
+// namespaces (all if none is given), up to maxEvents at once, in the order
 // in which they were stored, until ctx ends. It begins with the oldest block that
 // nobody has acknowledged, also of partitions that another consumer had before. All
 // blocks of a call are acknowledged together. A block of more than maxEvents comes
@@ -38,19 +38,20 @@ const (
 // the first time before one that precedes it, but see there for full streams.
 //
 // Two consumers must not share a partition of a namespace: the server refuses the
-// second, which then waits until the first gave the partition up.
-func (c *Conn) ConsumeEvents(ctx context.Context, consumer, namespace string, partitions []int, maxEvents int,
+// second, which then waits until the first gave the partition up. A consumer that
+// is opened again with other partitions or namespaces gives up the rest at once.
+func (c *Conn) ConsumeEvents(ctx context.Context, consumer string, namespaces []string, partitions []int, maxEvents int,
 	handle func(context.Context, []*Block) error,
 ) error {
 	if err := checkLabel("consumer", consumer); err != nil {
 		return fmt.Errorf("consume events: %w", err)
 	}
-	if namespace != "" {
+	for _, namespace := range namespaces {
 		if err := checkLabel("namespace", namespace); err != nil {
 			return fmt.Errorf("consume events: %w", err)
 		}
 	}
-	filters, err := eventFilters(namespace, partitions)
+	filters, err := eventFilters(namespaces, partitions)
 	if err != nil {
 		return fmt.Errorf("consume events: %w", err)
 	}
@@ -83,26 +84,32 @@ func (c *Conn) RemoveEvents(ctx context.Context, consumer string) error {
 
 // eventFilters are the subjects event.<partition>.<namespace>.<feedsource> that a
 // hub replica owns.
-func eventFilters(namespace string, partitions []int) ([]string, error) {
+func eventFilters(namespaces []string, partitions []int) ([]string, error) {
 	ps := slices.Clone(partitions)
 	slices.Sort(ps)
 	ps = slices.Compact(ps)
 	if len(ps) == 0 || ps[0] < 0 || ps[len(ps)-1] >= Partitions {
 		return nil, fmt.Errorf("partitions %v: give at least one of 0 to %d", partitions, Partitions-1)
 	}
-	below := ".>"
-	if namespace != "" {
-		below = "." + namespace + ".>"
-	}
-	if len(ps) == Partitions {
-		if namespace == "" {
-			return []string{prefixEvent + ".>"}, nil
+	below := []string{".>"}
+	if len(namespaces) > 0 {
+		below = below[:0]
+		for _, namespace := range slices.Compact(slices.Sorted(slices.Values(namespaces))) {
+			below = append(below, "."+namespace+".>")
 		}
-		return []string{prefixEvent + ".*" + below}, nil
 	}
-	filters := make([]string, len(ps))
-	for i, p := range ps {
-		filters[i] = prefixEvent + "." + strconv.Itoa(p) + below
+	if len(ps) == Partitions && len(namespaces) == 0 {
+		return []string{prefixEvent + ".>"}, nil
+	}
+	filters := make([]string, 0, len(ps)*len(below))
+	for _, b := range below {
+		if len(ps) == Partitions {
+			filters = append(filters, prefixEvent+".*"+b)
+			continue
+		}
+		for _, p := range ps {
+			filters = append(filters, prefixEvent+"."+strconv.Itoa(p)+b)
+		}
 	}
 	return filters, nil
 }

@@ -19,7 +19,7 @@ func TestEventsComeInOrderAndOnce(t *testing.T) {
 	writeLines(t, c, "a.x", "1", 1000) // repeated after a crash
 	got := make(chan string, 2000)
 	background(t, func(ctx context.Context) error {
-		return c.ConsumeEvents(ctx, "hub-0", "", allPartitions(), 512, func(_ context.Context, bs []*Block) error {
+		return c.ConsumeEvents(ctx, "hub-0", nil, allPartitions(), 512, func(_ context.Context, bs []*Block) error {
 			for _, b := range bs {
 				for line := range bytes.Lines(b.Lines) {
 					got <- string(bytes.TrimSpace(line))
@@ -42,7 +42,7 @@ func TestEventsComeInOrderAndOnce(t *testing.T) {
 func consumeLines(tb testing.TB, c *Conn, consumer string, partitions []int) (<-chan string, func()) {
 	got := make(chan string, 10_000)
 	stop := background(tb, func(ctx context.Context) error {
-		return c.ConsumeEvents(ctx, consumer, "", partitions, 512, func(_ context.Context, bs []*Block) error {
+		return c.ConsumeEvents(ctx, consumer, nil, partitions, 512, func(_ context.Context, bs []*Block) error {
 			for _, b := range bs {
 				for line := range bytes.Lines(b.Lines) {
 					got <- string(bytes.TrimSpace(line))
@@ -59,7 +59,7 @@ func TestHubsOfTwoNamespacesShareABus(t *testing.T) {
 	got := map[string]chan string{"one": make(chan string, 10), "two": make(chan string, 10)}
 	for namespace, lines := range got {
 		background(t, func(ctx context.Context) error {
-			return c.ConsumeEvents(ctx, "hub-"+namespace, namespace, allPartitions(), 512, func(_ context.Context, bs []*Block) error {
+			return c.ConsumeEvents(ctx, "hub-"+namespace, []string{namespace}, allPartitions(), 512, func(_ context.Context, bs []*Block) error {
 				for _, b := range bs {
 					lines <- b.Feed.Namespace
 				}
@@ -143,7 +143,7 @@ func TestFailingHandlerGetsTheSameBlocksAgain(t *testing.T) {
 	var calls [][]string
 	done := make(chan struct{})
 	background(t, func(ctx context.Context) error {
-		return c.ConsumeEvents(ctx, "hub-0", "", allPartitions(), 600, func(_ context.Context, bs []*Block) error {
+		return c.ConsumeEvents(ctx, "hub-0", nil, allPartitions(), 600, func(_ context.Context, bs []*Block) error {
 			var ids []string
 			for _, b := range bs {
 				ids = append(ids, b.ID)
@@ -332,7 +332,7 @@ func benchmarkEvents(b *testing.B, dir string) {
 	}
 	counts := make(chan int, 1024)
 	background(b, func(ctx context.Context) error {
-		return c.ConsumeEvents(ctx, "hub-0", "", allPartitions(), 4096, func(_ context.Context, bs []*Block) error {
+		return c.ConsumeEvents(ctx, "hub-0", nil, allPartitions(), 4096, func(_ context.Context, bs []*Block) error {
 			for _, b := range bs {
 				counts <- b.Count
 			}

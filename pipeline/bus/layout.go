@@ -3,6 +3,8 @@ package bus
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -127,7 +129,19 @@ func (r Retention) streams() []jetstream.StreamConfig {
 // Setup makes or updates the streams and buckets. Idempotent. The hub (or weir
 // run) calls it at its start; every other component waits until they are there.
 func (c *Conn) Setup(ctx context.Context, r Retention) error {
-	for _, cfg := range r.withDefaults().streams() {
+	return c.setUp(ctx, r.withDefaults().streams())
+}
+
+// SetupBuckets makes or updates the buckets alone: how long streams keep what may
+// be written there, and until it is known none may be cut.
+func (c *Conn) SetupBuckets(ctx context.Context, r Retention) error {
+	return c.setUp(ctx, slices.DeleteFunc(r.withDefaults().streams(), func(s jetstream.StreamConfig) bool {
+		return !strings.HasPrefix(s.Name, bucketStreamPrefix)
+	}))
+}
+
+func (c *Conn) setUp(ctx context.Context, streams []jetstream.StreamConfig) error {
+	for _, cfg := range streams {
 		err := c.retry(ctx, "set up stream "+cfg.Name, func(ctx context.Context) error {
 			_, err := c.js.CreateOrUpdateStream(ctx, cfg)
 			return err

@@ -76,7 +76,7 @@ func keepOrder(t *testing.T, s *Server, c *Conn) {
 	finish := sync.OnceFunc(func() { close(done) }) // the last block may come twice
 	next, repeated := 0, 0
 	background(t, func(ctx context.Context) error {
-		return reader.ConsumeEvents(ctx, "hub-0", "", allPartitions(), 2000, func(_ context.Context, bs []*Block) error {
+		return reader.ConsumeEvents(ctx, "hub-0", nil, allPartitions(), 2000, func(_ context.Context, bs []*Block) error {
 			for _, b := range bs {
 				for line := range bytes.Lines(b.Lines) {
 					var i int

@@ -340,6 +340,17 @@ func (f *fixture) configure(cfgs ...*plan.Subscription) {
 	f.synced()
 }
 
+// knows tells what there is to know about the exchange of a subscription.
+func (f *fixture) knows(cfg *plan.Subscription, sources ...plan.SourcePolicy) {
+	f.t.Helper()
+	ref := plan.ExchangeOf(cfg.Namespace, cfg.Spec.ExchangeRef)
+	b, err := json.Marshal(plan.Sources{Namespace: ref.Namespace, Name: ref.Name, Replicas: 3, Sources: sources})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.buckets.changes <- bus.Entry{Key: plan.Key(plan.PrefixSources, ref.Namespace, ref.Name), Value: b}
+}
+
 // synced returns when everything that was sent before is applied.
 func (f *fixture) synced() { f.buckets.changes <- bus.Entry{}; f.buckets.changes <- bus.Entry{} }
 

@@ -47,7 +47,7 @@ type indexParam struct {
 
 func (s *Stage) index(w http.ResponseWriter, r *http.Request, v *served) *problem {
 	page := indexPage{Subscription: v.key(), Organisation: v.spec.Organisation.ID,
-		TLP: v.clearance.TLP.String(), FullAccess: v.clearance.FullAccess, Sources: v.sourceNames()}
+		TLP: v.clearance.TLP.String(), FullAccess: v.clearance.FullAccess, Sources: s.sourceNames(v)}
 	for _, z := range v.zones {
 		iz := indexZone{Zone: z}
 		if v.api != nil {
@@ -96,11 +96,12 @@ func indexParams(c policy.Clearance) []indexParam {
 }
 
 // sourceNames are the values that the parameter source takes here.
-func (v *served) sourceNames() []string {
-	out := make([]string, 0, len(v.sources))
-	known := policy.NewSources(v.sources)
-	for i := range v.sources {
-		source := v.sources[i].Source
+func (s *Stage) sourceNames(v *served) []string {
+	sources := s.exchange(v.exchange).Sources
+	out := make([]string, 0, len(sources))
+	known := policy.NewSources(sources)
+	for i := range sources {
+		source := sources[i].Source
 		if !v.clearance.FullAccess {
 			source = known.Shown(source)
 		}

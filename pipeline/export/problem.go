@@ -29,6 +29,7 @@ const (
 	codeSuspended        = "suspended"
 	codeStarting         = "starting"
 	codeArchive          = "archive_failed"
+	codeUnavailable      = "archive_unavailable"
 	codeQuery            = "malformed_query"
 	codeUnknownParam     = "unknown_parameter"
 	codeForbiddenParam   = "forbidden_parameter"

@@ -54,8 +54,11 @@ func (s *Stage) search(w *observed, r *http.Request, v *served, zone, format str
 		a.header()
 		return nil
 	}
-	return s.answer(r.Context(), a, v, hub.SearchRequest{Namespace: v.namespace, Subscription: v.name, Zone: zone,
-		Where: rd.query.where, Limit: rd.query.limit, Primary: rd.query.primary})
+	return s.answer(r.Context(), a, v, hub.SearchRequest{
+		Exchange: v.exchange, Replicas: int(s.exchange(v.exchange).Replicas),
+		Namespace: v.namespace, Subscription: v.name, Zone: zone,
+		Where: rd.query.where, Limit: rd.query.limit, Primary: rd.query.primary,
+	})
 }
 
 // answer writes the events. An error before the first byte becomes a status; one
@@ -78,6 +81,12 @@ func (s *Stage) answer(ctx context.Context, a *answer, v *served, req hub.Search
 	case errors.Is(err, hub.ErrNotReady):
 		a.w.Header().Set("Retry-After", "1")
 		return problemf(http.StatusServiceUnavailable, codeStarting, "%v", hub.ErrNotReady)
+	case errors.Is(err, hub.ErrUnavailable):
+		a.w.Header().Set("Retry-After", "5")
+		return problemf(http.StatusServiceUnavailable, codeUnavailable, "the archive does not answer now; try again")
+	case errors.Is(err, hub.ErrBusy):
+		a.w.Header().Set("Retry-After", "1")
+		return problemf(http.StatusTooManyRequests, codeTooManyRequests, "too many queries are running; wait for one to end")
 	case errors.Is(err, hub.ErrForbidden):
 		// The hub is ahead of this stage with a change of the configuration.
 		return problemf(http.StatusForbidden, codeZoneNotGranted, "what you ask for is not granted (any more)")

@@ -40,7 +40,7 @@ type served struct {
 	namespace, name string
 	spec            v1alpha1.SubscriptionSpec
 	clearance       policy.Clearance
-	sources         []plan.SourcePolicy
+	exchange        plan.Ref
 	zones           []string            // granted
 	api             *v1alpha1.APIExport // nil: no export of this kind
 	stream          *v1alpha1.StreamExport
@@ -67,7 +67,7 @@ func newServed(parent context.Context, cfg *plan.Subscription, read secret.Reade
 		return nil, err
 	}
 	v := &served{namespace: cfg.Namespace, name: cfg.Name, spec: cfg.Spec, clearance: clearance,
-		sources: cfg.Sources, usage: u}
+		exchange: plan.ExchangeOf(cfg.Namespace, cfg.Spec.ExchangeRef), usage: u}
 	for _, z := range []struct {
 		name  string
 		grant *v1alpha1.SelectionSpec
@@ -93,8 +93,7 @@ func newServed(parent context.Context, cfg *plan.Subscription, read secret.Reade
 
 func (v *served) key() string { return v.namespace + "/" + v.name }
 
-// fingerprint tells whether somebody who is being served may go on. The sources
-// of the exchange do not count: they come and go with other people's feeds.
+// fingerprint tells whether somebody who is being served may go on.
 func (v *served) fingerprint() [sha256.Size]byte {
 	// Marshalling a specification that was unmarshalled cannot fail.
 	b, _ := json.Marshal(v.spec)

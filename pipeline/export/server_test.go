@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -356,7 +357,8 @@ func TestErrorBeforeTheFirstByteIsAStatus(t *testing.T) {
 		err    error
 		status int
 		code   string
-	}{{errDisk, 500, codeArchive}, {hub.ErrNotReady, 503, codeStarting}, {hub.ErrForbidden, 403, codeZoneNotGranted}} {
+	}{{errDisk, 500, codeArchive}, {hub.ErrNotReady, 503, codeStarting}, {hub.ErrForbidden, 403, codeZoneNotGranted},
+		{fmt.Errorf("replica 1: %w", hub.ErrUnavailable), 503, codeUnavailable}, {hub.ErrBusy, 429, codeTooManyRequests}} {
 		f.archive.events = yieldAll(sampleEvents(), c.err)
 		for _, format := range formatNames {
 			r := f.get("/s/acme/search/events."+format+"?"+since, acmeToken, "Accept-Encoding", "gzip")
@@ -479,7 +481,8 @@ func TestQueriesOfOneSubscriptionAreBounded(t *testing.T) {
 func TestIndexDescribesTheSubscription(t *testing.T) {
 	f := newFixture(t)
 	cfg := subscription("default", "acme", "acme")
-	cfg.Sources = []plan.SourcePolicy{{Source: "abuse-ch.feodo", Alias: plan.Alias("abuse-ch.feodo")}, {Source: "open.list", Alias: plan.Alias("open.list"), ShowSource: true}}
+	cfg.Spec.ExchangeRef.Name = "main"
+	f.knows(cfg, plan.SourcePolicy{Source: "abuse-ch.feodo", Alias: plan.Alias("abuse-ch.feodo")}, plan.SourcePolicy{Source: "open.list", Alias: plan.Alias("open.list"), ShowSource: true})
 	f.configure(cfg)
 	var page indexPage
 	for _, path := range []string{"/s/acme", "/s/acme/"} {

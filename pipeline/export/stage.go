@@ -9,6 +9,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,9 +35,13 @@ type Options struct {
 	Log     logr.Logger
 	// Metrics is where the stage's metrics are registered; nil keeps them private.
 	Metrics prometheus.Registerer
-	// Keys are prefixes of the config bucket that this stage serves; all
-	// subscriptions if empty.
-	Keys []string
+	// Keys of the config bucket, or prefixes that end in a dot, are the
+	// subscriptions that this stage serves; all if empty. Of these, Share is what it
+	// has.
+	Keys  []string
+	Share plan.Share
+	// Exchanges are keys or prefixes of what is known of exchanges; all if empty.
+	Exchanges []string
 	// Now is the clock of the 307 rule and of login failures.
 	Now func() time.Time
 }
@@ -49,6 +55,7 @@ type Stage struct {
 	state      stateBucket
 	deliveries deliveries
 	keys       []string
+	share      plan.Share
 	log        logr.Logger
 	now        func() time.Time
 	metrics    *metrics
@@ -61,6 +68,8 @@ type Stage struct {
 	mu     sync.RWMutex
 	// entries by key of the config bucket.
 	entries map[string]*entry
+	// exchanges are what is known of them.
+	exchanges map[plan.Ref]*plan.Sources
 }
 
 // What the stage needs of the bus.
@@ -112,15 +121,19 @@ func newStage(o Options, c configBucket, st statusBucket, state stateBucket, d d
 	if len(o.Keys) == 0 {
 		o.Keys = []string{plan.PrefixSubscription + "."}
 	}
+	if len(o.Exchanges) == 0 {
+		o.Exchanges = []string{plan.PrefixSources + "."}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Log.GetSink() == nil {
 		o.Log = logr.Discard()
 	}
-	return &Stage{archive: o.Archive, secrets: o.Secrets, config: c, statuses: st, state: state, deliveries: d, keys: o.Keys,
+	return &Stage{archive: o.Archive, secrets: o.Secrets, config: c, statuses: st, state: state, deliveries: d,
+		keys: slices.Concat(o.Keys, o.Exchanges), share: o.Share,
 		log: o.Log, now: o.Now, metrics: m, failures: newFailures(), heartbeat: heartbeat, writeTimeout: writeTimeout,
-		refreshEvery: refreshEvery, wake: make(chan struct{}, 1), entries: map[string]*entry{}}, nil
+		refreshEvery: refreshEvery, wake: make(chan struct{}, 1), entries: map[string]*entry{}, exchanges: map[plan.Ref]*plan.Sources{}}, nil
 }
 
 var errStarting = errors.New("the configuration has not been read yet")
@@ -158,6 +171,11 @@ func (s *Stage) apply(ctx context.Context, e bus.Entry) {
 	switch {
 	case e.Key == "":
 		s.synced.Store(true)
+	case strings.HasPrefix(e.Key, plan.PrefixSources+"."):
+		s.learn(e)
+		return
+	case !s.share.HasKey(e.Key):
+		return
 	case e.Value == nil:
 		s.remove(e.Key)
 	default:

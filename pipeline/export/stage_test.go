@@ -3,6 +3,7 @@ package export
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -191,5 +192,38 @@ func TestKeysOfOtherResourcesAreIgnored(t *testing.T) {
 	f.synced()
 	if got := f.code("/s/acme/", acmeToken); got != 401 {
 		t.Errorf("%d", got)
+	}
+}
+
+func TestAStageServesItsShareOfTheSubscriptions(t *testing.T) {
+	first := newFixture(t, func(s *Stage) { s.share = plan.Share{Index: 0, Count: 2} })
+	second := newFixture(t, func(s *Stage) { s.share = plan.Share{Index: 1, Count: 2} })
+	served := [2]int{}
+	for i := range 20 {
+		cfg := subscription("default", fmt.Sprint("s", i), "acme")
+		for n, f := range []*fixture{first, second} {
+			f.configure(cfg)
+			if f.code("/s/"+cfg.Name+"/", acmeToken) == 200 {
+				served[n]++
+			}
+		}
+	}
+	if served[0]+served[1] != 20 || served[0] == 0 || served[1] == 0 {
+		t.Errorf("served %v of 20", served)
+	}
+}
+
+func TestAQueryNamesTheExchangeAndItsReplicas(t *testing.T) {
+	f := newFixture(t)
+	cfg := subscription("default", "acme", "acme")
+	cfg.Spec.ExchangeRef = v1alpha1.ExchangeReference{Name: "main", Namespace: "hub"}
+	f.configure(cfg)
+	f.get("/s/acme/search/events.json?"+since, acmeToken)
+	f.knows(cfg)
+	f.synced()
+	f.get("/s/acme/search/events.json?"+since, acmeToken)
+	asked := f.archive.requests()
+	if len(asked) != 2 || asked[0].Replicas != 0 || asked[1].Replicas != 3 || asked[1].Exchange != (plan.Ref{Namespace: "hub", Name: "main"}) {
+		t.Errorf("asked %+v", asked)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/hub"
+	"github.com/weir-project/weir/pipeline/plan"
 )
 
 // sse is one server-sent event; comment is set instead for a heartbeat.
@@ -345,7 +346,7 @@ func TestStreamsSurviveWhatIsNotTheirs(t *testing.T) {
 	l := f.listen("/s/acme/stream", acmeToken)
 	f.listening(1)
 	cfg := subscription("default", "acme", "acme")
-	cfg.Sources = nil
+	f.knows(cfg, plan.SourcePolicy{Source: "another.source"})
 	f.configure(cfg, subscription("default", "third", "other"))
 	f.secrets.Store("other/token", "a-new-token-for-other-a-new-token")
 	eventually(t, "the other token is taken", func() bool { return f.code("/s/other/", "a-new-token-for-other-a-new-token") == 200 })

@@ -94,7 +94,7 @@ func TestTheArchiveAnswersEachSubscriberWithItsOwn(t *testing.T) {
 	limited := everything("limited")
 	limited.Spec.Clearance = v1alpha1.ClearanceSpec{TLP: "GREEN"}
 	limited.Spec.Zones.Threats = &v1alpha1.SelectionSpec{MinConfidence: "high"}
-	h, _ := testHub(t, st, mainHub.Sources, everything("full"), limited)
+	h, _ := testHub(t, st, mainHub.sources.Sources, everything("full"), limited)
 	var events []*event.Event
 	for i, change := range []func(*event.Event){
 		func(*event.Event) {},
@@ -173,7 +173,7 @@ func benchmarkHub(b *testing.B, kind string, subs int) {
 		s.Spec.Clearance.FullAccess = i%2 == 0
 		list = append(list, s)
 	}
-	h, _ := testHub(b, st, mainHub.Sources, list...)
+	h, _ := testHub(b, st, mainHub.sources.Sources, list...)
 	var delivered int64
 	h.publish = func(context.Context, delivery) error { return nil }
 	n := 0

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/plan"
 )
 
 // batch is the events of some blocks, and who gets them. Its memory is used again
@@ -151,8 +152,10 @@ func (h *Hub) work(ctx context.Context, blocks []*bus.Block) error {
 	b := &h.batch
 	b.reset()
 	for _, block := range blocks {
-		if block.Feed.Namespace != h.namespace {
-			return &strayError{block.Feed, h.namespace}
+		// Not whether the namespace is there still: what it sent while it was is
+		// the exchange's.
+		if !h.takes(block.Feed.Namespace) {
+			return &strayError{block.Feed, h.exchange}
 		}
 		b.decode(block)
 	}
@@ -225,9 +228,9 @@ func (e *storeError) Unwrap() error { return e.err }
 // connected two exchanges to one bus must hear of it.
 type strayError struct {
 	feed bus.Feed
-	hub  string
+	hub  plan.Ref
 }
 
 func (e *strayError) Error() string {
-	return fmt.Sprintf("events of %s reached the hub of namespace %s; give each namespace a bus or a consumer of its own", e.feed, e.hub)
+	return fmt.Sprintf("events of %s reached the hub %s, which does not work for that namespace; give each exchange a bus or a consumer of its own", e.feed, e.hub)
 }

@@ -233,7 +233,9 @@ func TestOldEventsAreDropped(t *testing.T) {
 	if len(st.purged) > 0 {
 		t.Fatal("events were dropped without a retention")
 	}
-	configure(t, h, plan.Hub{Namespace: "default", Name: "main", Spec: v1alpha1.ExchangeSpec{Store: v1alpha1.StoreSpec{Retention: "48h"}}})
+	ex := exchangeOf()
+	ex.hub.Spec.Store.Retention = "48h"
+	configure(t, h, ex)
 	h.purge(t.Context())
 	if len(st.purged) != 1 || time.Since(st.purged[0].Add(48*time.Hour)).Abs() > time.Minute {
 		t.Errorf("dropped what is before %v", st.purged)
@@ -241,13 +243,9 @@ func TestOldEventsAreDropped(t *testing.T) {
 }
 
 func TestConsumerNamesAreLabels(t *testing.T) {
-	every := make([]int, bus.Partitions)
-	for i := range every {
-		every[i] = i
-	}
 	long := strings.Repeat("n", 63)
-	names := []string{consumerName("default", every), consumerName("default", []int{0, 2, 4}), consumerName("default", []int{1, 3, 5}),
-		consumerName(long, every), consumerName(long, []int{0})}
+	names := []string{consumerName("default", 0), consumerName("default", 1), consumerName("1-default", 0),
+		consumerName(long, 0), consumerName(long, 1)}
 	if names[0] != "hub-default" {
 		t.Errorf("name %s", names[0])
 	}

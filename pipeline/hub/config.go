@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,15 +32,17 @@ const (
 type config struct {
 	index       *match.Index
 	subscribers []*subscriber // in the order of the index
-	byName      map[string]*subscriber
+	byName      map[plan.Ref]*subscriber
+	namespaces  []string // whose events are taken; sorted
 	sources     policy.Sources
+	keep        bus.Retention
 	retention   time.Duration // 0: for ever
 	problems    []string
 }
 
 // subscriber is one subscription that gets events.
 type subscriber struct {
-	name      string
+	name      plan.Ref
 	org       string
 	zones     v1alpha1.ZonesSpec
 	clearance policy.Clearance
@@ -48,13 +51,15 @@ type subscriber struct {
 
 // configs follows the config bucket.
 type configs struct {
-	hubKey       string
-	subscription string // prefix of keys
-	log          logr.Logger
+	exchange   plan.Ref
+	hubKey     string
+	sourcesKey string
+	log        logr.Logger
 
 	mu            sync.Mutex
 	loaded        bool // all keys that were there at the start are through
 	hub           *plan.Hub
+	sources       *plan.Sources
 	subscriptions map[string]*plan.Subscription
 	broken        map[string]string // key to problem
 
@@ -63,10 +68,11 @@ type configs struct {
 	ready   chan struct{} // closed with the first config
 }
 
-func newConfigs(namespace, exchange string, log logr.Logger) *configs {
+func newConfigs(exchange plan.Ref, log logr.Logger) *configs {
 	return &configs{
-		hubKey:        plan.Key(plan.PrefixHub, namespace, exchange),
-		subscription:  plan.Key(plan.PrefixSubscription, namespace) + ".",
+		exchange:      exchange,
+		hubKey:        plan.Key(plan.PrefixHub, exchange.Namespace, exchange.Name),
+		sourcesKey:    plan.Key(plan.PrefixSources, exchange.Namespace, exchange.Name),
 		log:           log,
 		subscriptions: map[string]*plan.Subscription{},
 		broken:        map[string]string{},
@@ -103,13 +109,20 @@ func (c *configs) entry(e bus.Entry) error {
 				c.hub = hub
 			}
 		}
-	case strings.HasPrefix(e.Key, c.subscription):
+	case e.Key == c.sourcesKey:
+		if e.Value != nil {
+			sources := new(plan.Sources)
+			if c.decode(e, sources) {
+				c.sources = sources
+			}
+		}
+	case strings.HasPrefix(e.Key, plan.PrefixSubscription+"."):
 		// What cannot be read gets nothing, rather than what it got before.
 		delete(c.subscriptions, e.Key)
 		delete(c.broken, e.Key)
 		if e.Value != nil {
 			s := new(plan.Subscription)
-			if c.decode(e, s) {
+			if c.decode(e, s) && c.isAbout(e.Key, s) {
 				c.subscriptions[e.Key] = s
 			}
 		}
@@ -130,6 +143,16 @@ func (c *configs) decode(e bus.Entry, into any) bool {
 		return false
 	}
 	return true
+}
+
+// isAbout checks that a value belongs to its key: which subscription it is for is
+// what the bus lets its exporter read.
+func (c *configs) isAbout(key string, s *plan.Subscription) bool {
+	want := plan.Key(plan.PrefixSubscription, s.Namespace, s.Name)
+	if want != key {
+		c.broken[key] = fmt.Sprintf("config key %s: it is about %s", key, want)
+	}
+	return want == key
 }
 
 // run makes a new config after changes and tells applied, until ctx ends.
@@ -174,42 +197,45 @@ func (c *configs) still(ctx context.Context) bool {
 	}
 }
 
-// build returns nil while the exchange's own key, or the start of the bucket, is
+// build returns nil while the exchange's own keys, or the start of the bucket, are
 // not through.
 func (c *configs) build() *config {
 	c.mu.Lock()
-	if !c.loaded || c.hub == nil {
+	if !c.loaded || c.hub == nil || c.sources == nil {
 		c.mu.Unlock()
 		return nil
 	}
-	hub := c.hub
+	hub, sources := c.hub, c.sources
+	next := &config{byName: map[plan.Ref]*subscriber{}, sources: policy.NewSources(sources.Sources), namespaces: namespacesOf(hub)}
 	var subscriptions []*plan.Subscription
 	for _, s := range c.subscriptions {
-		if s.Spec.ExchangeRef.Name == hub.Name && !s.Spec.Suspend {
+		if plan.ExchangeOf(s.Namespace, s.Spec.ExchangeRef) == c.exchange && !s.Spec.Suspend &&
+			slices.Contains(next.namespaces, s.Namespace) {
 			subscriptions = append(subscriptions, s)
 		}
 	}
-	var problems []string
 	for _, p := range c.broken {
-		problems = append(problems, p)
+		next.problems = append(next.problems, p)
 	}
 	c.mu.Unlock()
 
-	slices.SortFunc(subscriptions, func(x, y *plan.Subscription) int { return strings.Compare(x.Name, y.Name) })
-	next := &config{byName: map[string]*subscriber{}, sources: policy.NewSources(hub.Sources), problems: problems}
+	slices.SortFunc(subscriptions, func(x, y *plan.Subscription) int {
+		return cmp.Or(strings.Compare(x.Namespace, y.Namespace), strings.Compare(x.Name, y.Name))
+	})
 	list := make([]match.Subscriber, 0, len(subscriptions))
 	for _, s := range subscriptions {
+		name := plan.Ref{Namespace: s.Namespace, Name: s.Name}
 		clearance, err := policy.ClearanceOf(s.Spec.Clearance)
 		if err != nil {
-			next.problems = append(next.problems, fmt.Sprintf("subscription %s: %v", s.Name, err))
+			next.problems = append(next.problems, fmt.Sprintf("subscription %s: %v", name, err))
 		}
-		sub := &subscriber{s.Name, s.Spec.Organisation.ID, s.Spec.Zones, clearance, map[string]string{
+		sub := &subscriber{name, s.Spec.Organisation.ID, s.Spec.Zones, clearance, map[string]string{
 			ZoneInside: DeliveryZone(ZoneInside, &s.Spec), ZoneThreats: DeliveryZone(ZoneThreats, &s.Spec),
 		}}
 		next.subscribers = append(next.subscribers, sub)
-		next.byName[s.Name] = sub
+		next.byName[name] = sub
 		list = append(list, match.Subscriber{
-			Name: s.Name, Organisation: s.Spec.Organisation, Clearance: clearance,
+			Name: name.String(), Organisation: s.Spec.Organisation, Clearance: clearance,
 			Inside: s.Spec.Zones.Inside, Threats: s.Spec.Zones.Threats,
 		})
 	}
@@ -218,14 +244,38 @@ func (c *configs) build() *config {
 	for _, err := range errs {
 		next.problems = append(next.problems, err.Error())
 	}
-	if r := hub.Spec.Store.Retention; r != "" {
-		d, err := time.ParseDuration(string(r))
-		if err != nil || d <= 0 {
-			next.problems = append(next.problems, fmt.Sprintf("spec.store.retention: %q is no duration; events are kept", r))
-			d = 0
-		}
-		next.retention = d
-	}
+	next.durations(&hub.Spec)
 	slices.Sort(next.problems)
 	return next
+}
+
+// durations reads how long what is kept. What cannot be read is kept for ever, or
+// as long as the bus likes.
+func (c *config) durations(spec *v1alpha1.ExchangeSpec) {
+	for _, d := range []struct {
+		field string
+		value v1alpha1.Duration
+		into  *time.Duration
+	}{
+		{"store", spec.Store.Retention, &c.retention},
+		{"raw", spec.Raw.Retention, &c.keep.Raw},
+		{"stream", spec.Stream.Retention, &c.keep.Deliver},
+	} {
+		if d.value == "" {
+			continue
+		}
+		v, err := time.ParseDuration(string(d.value))
+		if err != nil || v <= 0 {
+			c.problems = append(c.problems, fmt.Sprintf("spec.%s.retention: %q is no duration; it does not count", d.field, d.value))
+			continue
+		}
+		*d.into = v
+	}
+}
+
+// namespacesOf are those that the hub works for, its own at least.
+func namespacesOf(hub *plan.Hub) []string {
+	all := append(slices.Clone(hub.Namespaces), hub.Namespace)
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/policy"
 )
 
@@ -27,7 +28,7 @@ const maxPublishers = 64
 
 // delivery is events of one block for one zone of one subscription.
 type delivery struct {
-	subscription string
+	subscription plan.Ref
 	zone         string
 	onBus        string // the zone as the bus has it; see DeliveryZone
 	source       string // as the subscriber may see it
@@ -196,7 +197,7 @@ func (f *fan) cut(cfg *config, b *batch, s int32, zone string, events []int32) [
 }
 
 func (h *Hub) publishOnBus(ctx context.Context, d delivery) error {
-	w := h.conn.NewDeliverWriter(h.namespace, d.subscription, d.onBus, d.source, d.block.ID)
+	w := h.conn.NewDeliverWriter(d.subscription.Namespace, d.subscription.Name, d.onBus, d.source, d.block.ID)
 	for _, l := range d.lines {
 		if err := w.Append(ctx, l); err != nil {
 			return err
@@ -212,7 +213,10 @@ type sent struct {
 	keys map[sentKey]struct{}
 }
 
-type sentKey struct{ subscription, zone, block string }
+type sentKey struct {
+	subscription plan.Ref
+	zone, block  string
+}
 
 func keyOf(d delivery) sentKey { return sentKey{d.subscription, d.onBus, d.block.ID} }
 

@@ -44,12 +44,17 @@ type Options struct {
 	Log   logr.Logger
 	// Metrics may be nil.
 	Metrics prometheus.Registerer
-	// Namespace and Exchange say which configuration is this hub's. All events of
-	// the namespace are the exchange's.
+	// Namespace and Exchange say which configuration is this hub's. The events of
+	// the namespaces that it lists are the exchange's.
 	Namespace string
 	Exchange  string
-	// Partitions of event subjects that this hub owns; all if empty.
-	Partitions []int
+	// Replica of Replicas says which share of the sources is this hub's: those in
+	// partitions p with p mod Replicas = Replica. 0 of 0 is all of them.
+	Replica, Replicas int
+	// Streams, if set, lets the hub make the streams and buckets of the bus, and
+	// change them with its configuration, which gives the times; Streams gives the
+	// rest. Else somebody else does.
+	Streams *bus.Retention
 }
 
 // Hub is one exchange at work.
@@ -57,14 +62,21 @@ type Hub struct {
 	conn       *bus.Conn
 	store      store.Store
 	log        logr.Logger
-	namespace  string
-	exchange   string
+	exchange   plan.Ref
+	replica    int
 	partitions []int
+	streams    *bus.Retention
 
 	configs *configs
 	meter   *meter
 	report  *reporter
 
+	// changed and keepChanged have a token after the configuration changed.
+	changed, keepChanged chan struct{}
+
+	// taking are the namespaces whose events come in now; of the same goroutine as
+	// what follows.
+	taking []string
 	// matches is the memory of the one goroutine that handles batches.
 	matches match.Matches
 	batch   batch
@@ -95,24 +107,33 @@ func newHub(o Options) (*Hub, error) {
 	if o.Store == nil {
 		return nil, errors.New("hub needs a store")
 	}
-	for _, p := range o.Partitions {
-		if p < 0 || p >= bus.Partitions {
-			return nil, fmt.Errorf("partition %d: there are partitions 0 to %d", p, bus.Partitions-1)
-		}
-	}
-	if len(o.Partitions) == 0 {
-		for p := range bus.Partitions {
-			o.Partitions = append(o.Partitions, p)
-		}
+	partitions, err := partitionsOf(o.Replica, o.Replicas)
+	if err != nil {
+		return nil, err
 	}
 	m, err := newMeter(o.Metrics)
 	if err != nil {
 		return nil, fmt.Errorf("hub metrics: %w", err)
 	}
+	exchange := plan.Ref{Namespace: o.Namespace, Name: o.Exchange}
 	return &Hub{
-		conn: o.Conn, store: o.Store, log: o.Log, namespace: o.Namespace, exchange: o.Exchange, partitions: o.Partitions,
-		configs: newConfigs(o.Namespace, o.Exchange, o.Log), meter: m, report: newReporter(),
+		conn: o.Conn, store: o.Store, log: o.Log, exchange: exchange, replica: o.Replica, partitions: partitions, streams: o.Streams,
+		configs: newConfigs(exchange, o.Log), meter: m, report: newReporter(), changed: make(chan struct{}, 1), keepChanged: make(chan struct{}, 1),
+		taking: []string{o.Namespace},
 	}, nil
+}
+
+// partitionsOf are those of one of n replicas.
+func partitionsOf(replica, n int) ([]int, error) {
+	n = max(n, 1)
+	if replica < 0 || replica >= n || n > bus.Partitions {
+		return nil, fmt.Errorf("replica %d of %d: there are replicas 0 to n-1, and at most %d", replica, n, bus.Partitions)
+	}
+	var own []int
+	for p := replica; p < bus.Partitions; p += n {
+		own = append(own, p)
+	}
+	return own, nil
 }
 
 // Run works until ctx ends, which is no error. It waits for its configuration
@@ -121,31 +142,68 @@ func newHub(o Options) (*Hub, error) {
 func (h *Hub) Run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		prefixes := []string{plan.Key(plan.PrefixHub, h.namespace) + ".", plan.Key(plan.PrefixSubscription, h.namespace) + "."}
+		prefixes := []string{h.configs.hubKey, h.configs.sourcesKey, plan.PrefixSubscription + "."}
 		return h.conn.Config().Watch(gctx, prefixes, h.configs.entry)
 	})
 	g.Go(func() error { return h.configs.run(gctx, h.configured) })
 	g.Go(func() error { return h.reportLoop(gctx) })
 	g.Go(func() error { return h.purgeLoop(gctx) })
-	g.Go(func() error {
-		if err := h.configs.wait(gctx); err != nil {
-			return err
-		}
-		return h.conn.ConsumeEvents(gctx, consumerName(h.namespace, h.partitions), h.namespace, h.partitions, maxEvents, h.handle)
-	})
+	g.Go(func() error { return h.setUpLoop(gctx) })
+	g.Go(func() error { return h.consume(gctx) })
 	err := g.Wait()
 	if err == nil || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
 	}
-	return fmt.Errorf("hub %s/%s: %w", h.namespace, h.exchange, err)
+	return fmt.Errorf("hub %s: %w", h.exchange, err)
 }
 
-// consumerName is the durable consumer of a hub, or of one replica. It is the same
-// after a restart, and a DNS label however long the namespace is.
-func consumerName(namespace string, partitions []int) string {
+// consume takes events of the namespaces that the configuration lists, until ctx
+// ends.
+func (h *Hub) consume(ctx context.Context) error {
+	if err := h.configs.wait(ctx); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		h.taking = h.configs.current().namespaces
+		until, stop := context.WithCancel(ctx)
+		watched := make(chan struct{})
+		go func(taking []string) {
+			defer close(watched)
+			defer stop()
+			h.untilOthers(until, taking)
+		}(h.taking)
+		err := h.conn.ConsumeEvents(until, consumerName(h.exchange.Namespace, h.replica), h.taking, h.partitions, maxEvents, h.handle)
+		stop()
+		<-watched
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// untilOthers waits until the configuration lists other namespaces.
+func (h *Hub) untilOthers(ctx context.Context, taking []string) {
+	for slices.Equal(taking, h.configs.current().namespaces) {
+		select {
+		case <-h.changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+	h.log.Info("namespaces of the exchange changed", "namespaces", h.configs.current().namespaces)
+}
+
+func (h *Hub) takes(namespace string) bool { return slices.Contains(h.taking, namespace) }
+
+// consumerName is the durable consumer of one replica. It stays the same when the
+// number of replicas changes: whoever starts with a smaller share gives up the
+// rest, and those who wait for it go on. It is a DNS label however long the
+// namespace is; a namespace has one exchange.
+func consumerName(namespace string, replica int) string {
 	name := "hub-" + namespace
-	if len(partitions) < bus.Partitions {
-		name += "-from" + strconv.Itoa(slices.Min(partitions)) + "of" + strconv.Itoa(len(partitions))
+	if replica > 0 {
+		name = "hub" + strconv.Itoa(replica) + "-" + namespace
 	}
 	if len(name) > 63 {
 		sum := sha256.Sum256([]byte(name))
@@ -158,8 +216,7 @@ func consumerName(namespace string, partitions []int) string {
 // answered and events taken.
 func (h *Hub) Ready() error {
 	if h.configs.current() == nil {
-		return fmt.Errorf("hub %s/%s has no configuration yet: config key %s is missing", h.namespace, h.exchange,
-			plan.Key(plan.PrefixHub, h.namespace, h.exchange))
+		return fmt.Errorf("hub %s has no configuration yet: config key %s or %s is missing", h.exchange, h.configs.hubKey, h.configs.sourcesKey)
 	}
 	return nil
 }

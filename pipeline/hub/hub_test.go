@@ -152,11 +152,11 @@ func (p *published) publish(_ context.Context, d delivery) error {
 	if err := pop(&p.fail); err != nil {
 		return err
 	}
-	m := message{d.subscription, d.zone, d.source, nil}
+	m := message{d.subscription.Name, d.zone, d.source, nil}
 	for _, l := range d.lines {
 		m.lines = append(m.lines, string(l))
 	}
-	id := d.subscription + "/" + d.zone + "/" + d.block.ID
+	id := d.subscription.String() + "/" + d.zone + "/" + d.block.ID
 	if old, ok := p.messages[id]; ok && !slices.Equal(old.lines, m.lines) {
 		return fmt.Errorf("message %s was repeated with other lines", id)
 	}
@@ -193,14 +193,24 @@ func testHub(tb testing.TB, st store.Store, sources []plan.SourcePolicy, subs ..
 	}
 	p := &published{messages: map[string]message{}}
 	h.publish, h.reject = p.publish, p.reject
-	configure(tb, h, plan.Hub{Namespace: "default", Name: "main", Sources: sources}, subs...)
+	configure(tb, h, exchangeOf(sources...), subs...)
 	return h, p
 }
 
+// exchange is the configuration of a hub.
+type exchange struct {
+	hub     plan.Hub
+	sources plan.Sources
+}
+
+func exchangeOf(sources ...plan.SourcePolicy) exchange {
+	return exchange{plan.Hub{Namespace: "default", Name: "main"}, plan.Sources{Namespace: "default", Name: "main", Sources: sources}}
+}
+
 // configure applies a configuration at once.
-func configure(tb testing.TB, h *Hub, hub plan.Hub, subs ...plan.Subscription) {
+func configure(tb testing.TB, h *Hub, ex exchange, subs ...plan.Subscription) {
 	tb.Helper()
-	for _, e := range entries(tb, hub, subs...) {
+	for _, e := range entries(tb, ex, subs...) {
 		if err := h.configs.entry(e); err != nil {
 			tb.Fatal(err)
 		}
@@ -216,9 +226,9 @@ func configure(tb testing.TB, h *Hub, hub plan.Hub, subs ...plan.Subscription) {
 	h.configured(c)
 }
 
-func entries(tb testing.TB, hub plan.Hub, subs ...plan.Subscription) []bus.Entry {
+func entries(tb testing.TB, ex exchange, subs ...plan.Subscription) []bus.Entry {
 	tb.Helper()
-	p := plan.Plan{Hubs: []plan.Hub{hub}, Subscriptions: subs}
+	p := plan.Plan{Hubs: []plan.Hub{ex.hub}, Sources: []plan.Sources{ex.sources}, Subscriptions: subs}
 	all, err := p.Entries()
 	if err != nil {
 		tb.Fatal(err)

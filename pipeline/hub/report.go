@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -118,10 +119,20 @@ const (
 	ReasonStoreFailed = "StoreFailed"
 )
 
+// StatusKey of a replica: hub.<namespace>.<exchange> of the first, with
+// .<replica> behind of the others.
+func StatusKey(exchange plan.Ref, replica int) string {
+	key := plan.Key(plan.PrefixHub, exchange.Namespace, exchange.Name)
+	if replica > 0 {
+		key = plan.Key(key, strconv.Itoa(replica))
+	}
+	return key
+}
+
 // reportLoop writes the status when it changed, at most once in reportEvery, and
 // a last time when ctx ends.
 func (h *Hub) reportLoop(ctx context.Context) error {
-	key := plan.Key(plan.PrefixHub, h.namespace, h.exchange)
+	key := StatusKey(h.exchange, h.replica)
 	h.resumeCounts(ctx, key)
 	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
@@ -187,5 +198,11 @@ func (h *Hub) configured(c *config) {
 		}
 	}
 	h.report.configured(note)
+	for _, c := range []chan struct{}{h.changed, h.keepChanged} {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
 	h.log.Info("configuration applied", "subscriptions", len(c.subscribers), "sources", len(c.sources), "problems", len(c.problems))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/policy"
 	"github.com/weir-project/weir/pipeline/store"
 )
@@ -19,8 +20,20 @@ var ErrForbidden = errors.New("forbidden")
 // ErrNotReady is what Search yields before the hub has its configuration.
 var ErrNotReady = errors.New("the hub has no configuration yet")
 
+// ErrBusy is what a search over the bus yields when too many are under way.
+var ErrBusy = errors.New("too many searches")
+
+// ErrUnavailable is what a search over the bus yields when the bus or a replica of
+// the hub does not answer.
+var ErrUnavailable = errors.New("the archive is not available")
+
 // SearchRequest is one query of one subscription in one zone.
 type SearchRequest struct {
+	// Exchange that the subscription belongs to, and how many replicas its hub has.
+	// A hub does not ask about them, who looks for the hub does.
+	Exchange plan.Ref
+	Replicas int
+
 	Namespace    string
 	Subscription string
 	// Zone is inside, threats or search.
@@ -82,8 +95,8 @@ type permitted struct {
 }
 
 func (h *Hub) permit(cfg *config, req SearchRequest) (*permitted, error) {
-	s := cfg.byName[req.Subscription]
-	if s == nil || req.Namespace != h.namespace {
+	s := cfg.byName[plan.Ref{Namespace: req.Namespace, Name: req.Subscription}]
+	if s == nil {
 		return nil, fmt.Errorf("%w: there is no subscription %s/%s", ErrForbidden, req.Namespace, req.Subscription)
 	}
 	p := &permitted{subscriber: s, zone: req.Zone}

@@ -45,9 +45,9 @@ func testContext(tb testing.TB) context.Context {
 	return ctx
 }
 
-func putConfig(tb testing.TB, c *bus.Conn, hub plan.Hub, subs ...plan.Subscription) {
+func putConfig(tb testing.TB, c *bus.Conn, ex exchange, subs ...plan.Subscription) {
 	tb.Helper()
-	for _, e := range entries(tb, hub, subs...) {
+	for _, e := range entries(tb, ex, subs...) {
 		if err := c.Config().Put(testContext(tb), e.Key, e.Value); err != nil {
 			tb.Fatal(err)
 		}
@@ -158,7 +158,7 @@ func hubStatus(tb testing.TB, c *bus.Conn) status.Hub {
 	return s
 }
 
-var mainHub = plan.Hub{Namespace: "default", Name: "main", Sources: []plan.SourcePolicy{{Source: "provider.channel", Alias: "hidden.0badcafe"}}}
+var mainHub = exchangeOf(plan.SourcePolicy{Source: "provider.channel", Alias: "hidden.0badcafe"})
 
 func TestEventsOnTheBusReachTheArchiveAndTheirSubscribers(t *testing.T) {
 	c := testBus(t)
@@ -209,7 +209,7 @@ func TestSubscriptionsComeChangeAndGoWhileTheHubRuns(t *testing.T) {
 	putConfig(t, c, mainHub, two, changed)
 	eventually(t, "the change is applied", func() bool {
 		cfg := h.configs.current()
-		return cfg.byName["two"] != nil && cfg.byName["one"].zones.Threats == nil
+		return cfg.byName[ref("two")] != nil && cfg.byName[ref("one")].zones.Threats == nil
 	})
 	publish(t, c, "p2", sample(2, "198.51.100.1"), sample(3, "192.0.2.1"))
 	inside, _ := follow(t, c, "two", ZoneInside, 1)
@@ -226,8 +226,11 @@ func TestSubscriptionsComeChangeAndGoWhileTheHubRuns(t *testing.T) {
 	if err := c.Config().Delete(testContext(t), plan.Key(plan.PrefixSubscription, "default", "two")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the removal is applied", func() bool { return h.configs.current().byName["two"] == nil })
+	eventually(t, "the removal is applied", func() bool { return h.configs.current().byName[ref("two")] == nil })
 }
+
+// ref is a subscription of the namespace default.
+func ref(name string) plan.Ref { return plan.Ref{Namespace: "default", Name: name} }
 
 func TestNothingIsLostOrDoubledWhenTheDiskIsFullOrTheHubRestarts(t *testing.T) {
 	c := testBus(t)

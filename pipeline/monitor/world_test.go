@@ -91,7 +91,7 @@ func (w *world) read() {
 	}
 	go func() {
 		defer close(done)
-		err := w.conn.ConsumeEvents(ctx, "reader", "", partitions, 4096, func(_ context.Context, blocks []*bus.Block) error {
+		err := w.conn.ConsumeEvents(ctx, "reader", nil, partitions, 4096, func(_ context.Context, blocks []*bus.Block) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			for _, b := range blocks {

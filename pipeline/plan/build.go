@@ -165,7 +165,7 @@ func HubOf(e *v1alpha1.Exchange, namespaces []string) Hub {
 
 // SourcesOf are the sources of an Exchange, given its accepted FeedSources.
 func SourcesOf(e *v1alpha1.Exchange, feeds []*v1alpha1.FeedSource) Sources {
-	s := Sources{e.Namespace, e.Name, make([]SourcePolicy, 0, len(feeds))}
+	s := Sources{e.Namespace, e.Name, max(e.Spec.Replicas, 1), make([]SourcePolicy, 0, len(feeds))}
 	for _, f := range feeds {
 		source := sourceOf(f)
 		s.Sources = append(s.Sources, SourcePolicy{source, Alias(source), f.Spec.Policy.ShowSource})

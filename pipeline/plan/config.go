@@ -68,11 +68,14 @@ type Hub struct {
 	Namespaces []string `json:"namespaces"`
 }
 
-// Sources are the sources of an exchange, sorted.
+// Sources is what exporters must know about an exchange.
 type Sources struct {
-	Namespace string         `json:"namespace"`
-	Name      string         `json:"name"`
-	Sources   []SourcePolicy `json:"sources"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	// Replicas of the hub, all of which answer a query.
+	Replicas int32 `json:"replicas"`
+	// Sources are sorted.
+	Sources []SourcePolicy `json:"sources"`
 }
 
 // SourcePolicy is what the outside may know about a source.

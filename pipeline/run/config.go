@@ -32,7 +32,7 @@ func (p *process) apply(ctx context.Context, pl *plan.Plan) error {
 		return err
 	}
 	config := p.conn.Config()
-	for _, prefix := range []string{plan.PrefixCollector, plan.PrefixMonitor, plan.PrefixHub, plan.PrefixSubscription} {
+	for _, prefix := range []string{plan.PrefixCollector, plan.PrefixMonitor, plan.PrefixHub, plan.PrefixSources, plan.PrefixSubscription} {
 		have, err := config.Keys(ctx, prefix+".")
 		if err != nil {
 			return fmt.Errorf("read configuration: %w", err)

@@ -15,7 +15,8 @@ import (
 	"github.com/weir-project/weir/pipeline/store/sqlite"
 )
 
-// hubs are the hubs of a process, one a namespace, each with a store of its own.
+// hubs are the hubs of a process, at most one in a namespace, each with a store of
+// its own.
 type hubs struct {
 	byNamespace map[string]*openHub
 }
@@ -66,12 +67,12 @@ func (h *hubs) close(log logr.Logger) {
 	}
 }
 
-// Search asks the hub of the subscription's namespace.
+// Search asks the hub of the subscription's exchange.
 func (h *hubs) Search(ctx context.Context, req hub.SearchRequest) iter.Seq2[*event.Event, error] {
-	one, ok := h.byNamespace[req.Namespace]
-	if !ok {
+	one, ok := h.byNamespace[req.Exchange.Namespace]
+	if !ok || one.name != req.Exchange.Name {
 		return func(yield func(*event.Event, error) bool) {
-			yield(nil, fmt.Errorf("namespace %s has no Exchange", req.Namespace))
+			yield(nil, fmt.Errorf("there is no Exchange %s", req.Exchange))
 		}
 	}
 	return one.hub.Search(ctx, req)

@@ -370,3 +370,22 @@ func TestMetricsOfEveryComponent(t *testing.T) {
 		t.Errorf("/healthz: %q", got)
 	}
 }
+
+func TestOneExchangeForSeveralNamespaces(t *testing.T) {
+	w := newWorld(t)
+	guest := strings.NewReplacer("{name: all, namespace: default}", "{name: guest, namespace: guests}",
+		"namespace: default", "namespace: guests", "exchangeRef: {name: main}", "exchangeRef: {name: main, namespace: default}",
+		"id: all.example", "id: guest.example", "channel: hosts", "channel: guests", "hosts.csv", "guests.csv").Replace(strings.SplitN(folder, "---\n", 2)[1])
+	guest = strings.Replace(guest, "metadata: {name: all}", "metadata: {name: all, namespace: guests}", 1)
+	w.write("feeds/all.yaml", strings.Replace(folder, "metadata: {name: main, namespace: default}",
+		"metadata: {name: main, namespace: default}\nspec: {allowedNamespaces: {from: All}}", 1))
+	w.write("feeds/guests.csv", "ip\n203.0.113.1\n")
+	e := w.start()
+	w.eventsReach(e, "192.0.2.1")
+	w.write("feeds/guests.yaml", guest)
+	w.eventsReach(e, "203.0.113.1")
+	w.until("the guest sees both", func() bool {
+		got := get(t, e.Exports+"/s/guests.guest/search/events.sjson?time.min=2026-01-01", "a-token-for-tests-only-0123456789")
+		return strings.Contains(got, "192.0.2.1") && strings.Contains(got, "203.0.113.1")
+	})
+}
