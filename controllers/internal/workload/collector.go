@@ -14,7 +14,7 @@ const (
 // suspended. secretsHash is that of the Secrets of FeedSecrets. It wants nothing
 // where the Exchange's collectors share pods, or without an Exchange.
 func Collector(o Options, e *v1alpha1.Exchange, f *v1alpha1.FeedSource, secretsHash string) Set {
-	if e == nil || f == nil || IsShared(e.Spec.Collectors, e, f.Namespace) {
+	if e == nil || f == nil || Shares(e, e.Spec.Collectors, f.Namespace) {
 		return nil
 	}
 	g := group{

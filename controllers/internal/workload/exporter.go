@@ -35,7 +35,7 @@ func Exporter(o Options, e *v1alpha1.Exchange, s *v1alpha1.Subscription, secrets
 		bus:       BusOf(e),
 	}
 	set := setOf(g.exportService())
-	if !IsShared(e.Spec.Exporters, e, s.Namespace) {
+	if !Shares(e, e.Spec.Exporters, s.Namespace) {
 		set = append(set, o.exporterPods(g, e, s, secretsHash)...)
 	}
 	return append(set, g.wayIn(s.Spec.Expose, gatewayAPI)...)
@@ -43,7 +43,7 @@ func Exporter(o Options, e *v1alpha1.Exchange, s *v1alpha1.Subscription, secrets
 
 // ExporterSelector selects the pods that serve a Subscription.
 func ExporterSelector(e *v1alpha1.Exchange, s *v1alpha1.Subscription) map[string]string {
-	if IsShared(e.Spec.Exporters, e, s.Namespace) {
+	if Shares(e, e.Spec.Exporters, s.Namespace) {
 		shard := plan.Shard(s.Namespace, s.Name, shardsOf(e.Spec.Exporters))
 		return shardSelector(ComponentExporters, e.Name, shard)
 	}

@@ -12,7 +12,7 @@ const temporaryOther = 64 * mib
 // Monitor is what a Parser wants for one Exchange: a pod that checks and parses. It
 // wants nothing where the Exchange's monitors share pods, or without an Exchange.
 func Monitor(o Options, e *v1alpha1.Exchange, p *v1alpha1.Parser) Set {
-	if e == nil || p == nil || IsShared(e.Spec.Monitors, e, p.Namespace) {
+	if e == nil || p == nil || Shares(e, e.Spec.Monitors, p.Namespace) {
 		return nil
 	}
 	g := group{

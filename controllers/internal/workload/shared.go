@@ -23,21 +23,21 @@ func Shared(o Options, e *v1alpha1.Exchange, feeds []*v1alpha1.FeedSource, subs 
 		return nil
 	}
 	var set Set
-	if IsShared(e.Spec.Collectors, e, e.Namespace) {
+	if Shares(e, e.Spec.Collectors, e.Namespace) {
 		set = append(set, o.sharedCollectors(e, own(e, feeds), versions)...)
 	}
-	if IsShared(e.Spec.Monitors, e, e.Namespace) {
+	if Shares(e, e.Spec.Monitors, e.Namespace) {
 		set = append(set, o.sharedMonitors(e)...)
 	}
-	if IsShared(e.Spec.Exporters, e, e.Namespace) {
+	if Shares(e, e.Spec.Exporters, e.Namespace) {
 		set = append(set, o.sharedExporters(e, own(e, subs), versions)...)
 	}
 	return set
 }
 
-// IsShared tells whether objects of a namespace share pods: those of the
+// Shares tells whether objects of a namespace share pods: those of the
 // Exchange's own, if its collectors, monitors or exporters (s) say so.
-func IsShared(s v1alpha1.SharingSpec, e *v1alpha1.Exchange, namespace string) bool {
+func Shares(e *v1alpha1.Exchange, s v1alpha1.SharingSpec, namespace string) bool {
 	return s.Mode == v1alpha1.Shared && namespace == e.Namespace
 }
 
