@@ -36,11 +36,12 @@ func (c *Conn) Status() *Bucket { return &Bucket{c, bucketStatus} }
 
 const bucketStreamPrefix = "KV_"
 
+// bucketStream takes no roll-ups: with one, whoever may write a key could remove all.
 func bucketStream(name string) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name: bucketStreamPrefix + name, Subjects: []string{"$KV." + name + ".>"},
 		MaxMsgsPerSubject: 1, MaxConsumers: maxConsumers, Discard: jetstream.DiscardNew,
-		AllowRollup: true, DenyDelete: true, AllowDirect: true,
+		DenyDelete: true, AllowDirect: true,
 	}
 }
 
@@ -161,16 +162,17 @@ func (b *Bucket) Keys(ctx context.Context, prefix string) ([]string, error) {
 		return nil, err
 	}
 	keys := make(map[string]bool) // an interrupted read begins anew
-	err = b.c.read(ctx, rangeSpec{
-		stream: b.stream(), filters: filters, policy: jetstream.DeliverLastPerSubjectPolicy, headersOnly: true,
-	}, func(m *delivery) error {
-		if !deleted(m.Headers()) {
-			keys[strings.TrimPrefix(m.Subject(), b.prefix())] = true
+	for _, filter := range filters {
+		spec := rangeSpec{stream: b.stream(), filter: filter, policy: jetstream.DeliverLastPerSubjectPolicy, headersOnly: true}
+		err := b.c.read(ctx, spec, func(m *delivery) error {
+			if !deleted(m.Headers()) {
+				keys[strings.TrimPrefix(m.Subject(), b.prefix())] = true
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list %s %s: %w", b.name, prefix, err)
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list %s %s: %w", b.name, prefix, err)
 	}
 	return slices.Sorted(maps.Keys(keys)), nil
 }

@@ -32,9 +32,8 @@ type Conn struct {
 	maxDeliver int
 	hurry      time.Duration
 
-	link    link
-	handles sync.Map // stream name to jetstream.Stream
-	salt    []byte   // of message ids
+	link link
+	salt []byte // of message ids
 
 	closing   chan struct{} // closed by Close
 	closeOnce sync.Once

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/weir-project/weir/pipeline/bus/internal/layout"
 )
 
 const (
@@ -77,8 +80,7 @@ func (c *Conn) removeConsumer(ctx context.Context, stream, name string) error {
 	})
 }
 
-// rawDurable cannot be ambiguous: labels have no underscore.
-func rawDurable(f Feed) string { return "monitor_" + f.Namespace + "_" + f.Name }
+func rawDurable(f Feed) string { return layout.Monitor(f.Namespace, f.Name) }
 
 type rawConsumer struct {
 	c       *Conn
@@ -171,7 +173,7 @@ func (r *rawConsumer) restarted(ctx context.Context, floor uint64) error {
 	return r.c.State().Put(ctx, key, fmt.Appendf(nil, "%d %d", floor, count))
 }
 
-func crashKey(f Feed) string { return "bus.interrupted." + f.Namespace + "." + f.Name }
+func crashKey(f Feed) string { return layout.Interrupted(f.Namespace, f.Name) }
 
 // Headers of a dead letter, beside those of the payload.
 const (
@@ -188,10 +190,12 @@ func (r *rawConsumer) bury(ctx context.Context, m *delivery, failures int, cause
 func (c *Conn) bury(ctx context.Context, stream string, f Feed, m *delivery, failures int, cause error) error {
 	dead := nats.NewMsg(f.subject(prefixDead))
 	for k, v := range m.Headers() {
-		dead.Header[k] = v
+		if strings.HasPrefix(k, "Weir-") { // others tell the server what to do
+			dead.Header[k] = v
+		}
 	}
 	dead.Data = m.Data()
-	dead.Header.Set(nats.MsgIdHdr, fmt.Sprintf("%s/%d/%d", stream, m.seq, m.time.UnixNano()))
+	dead.Header.Set(nats.MsgIdHdr, c.messageID(fmt.Sprintf("%s/%d/%d", stream, m.seq, m.time.UnixNano())))
 	dead.Header.Set(headerError, headerText(cause.Error()))
 	dead.Header.Set(headerFailures, strconv.Itoa(failures))
 	dead.Header.Set(headerOrigin, fmt.Sprintf("%s %d", stream, m.seq))

@@ -153,7 +153,7 @@ func readEvents(ctx context.Context, c *Conn, fn func(*Block)) error {
 	}
 	state := s.CachedInfo().State
 	for seq := state.FirstSeq; seq <= state.LastSeq; seq++ {
-		m, err := c.message(ctx, streamEvent, seq)
+		m, err := s.GetMsg(ctx, seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
 		}

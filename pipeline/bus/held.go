@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -38,12 +39,12 @@ func (c *Conn) Hold(ctx context.Context, h *Held) error {
 		return fmt.Errorf("hold payload: %w", err)
 	}
 	subject := heldSubject(p)
-	_, err := c.lastMessage(ctx, streamHeld, subject)
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, jetstream.ErrMsgNotFound) {
+	before, there, err := c.heldBefore(ctx, subject)
+	if err != nil {
 		return fmt.Errorf("hold payload %s of %s: %w", p.ID, p.Feed, err)
+	}
+	if there {
+		return nil
 	}
 	up := c.newUpload(streamHeldPart, prefixHeldPart, p.Feed, p.ID)
 	kept := *p
@@ -60,15 +61,46 @@ func (c *Conn) Hold(ctx context.Context, h *Held) error {
 		return fmt.Errorf("hold payload %s of %s: %w", p.ID, p.Feed, err)
 	}
 	m.Header.Set(headerHeld, string(meta))
-	_, err = c.publish(ctx, m)
-	var full *jetstream.APIError
-	if errors.As(err, &full) && strings.Contains(full.Description, errPerSubject) {
-		return nil // held meanwhile, by an attempt whose answer was lost
-	}
-	if err != nil {
+	if err := c.publishHeld(ctx, m, before); err != nil {
 		return fmt.Errorf("hold payload %s of %s: %w", p.ID, p.Feed, err)
 	}
 	return nil
+}
+
+// heldBefore looks at a subject: whether something is held there, else the
+// sequence of what stands for something that was, 0 if nothing does.
+func (c *Conn) heldBefore(ctx context.Context, subject string) (seq uint64, there bool, err error) {
+	m, err := c.lastMessage(ctx, streamHeld, subject)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, err
+	case removed(m.Header):
+		return m.Sequence, false, nil
+	}
+	return 0, true, nil
+}
+
+// publishHeld stores m unless something is held on its subject meanwhile, by an
+// attempt whose answer was lost.
+func (c *Conn) publishHeld(ctx context.Context, m *nats.Msg, before uint64) error {
+	for {
+		m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(before, 10))
+		_, err := c.publish(ctx, m)
+		var refusal *jetstream.APIError
+		if !errors.As(err, &refusal) || refusal.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence &&
+			refusal.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequenceConstant {
+			return err
+		}
+		var there bool
+		if before, there, err = c.heldBefore(ctx, m.Subject); err != nil || there {
+			return err
+		}
+		if err := sleep(ctx, retryFirst); err != nil {
+			return waitError(ctx, refusal)
+		}
+	}
 }
 
 // copy stores the compressed bytes of a payload again.
@@ -95,6 +127,9 @@ func (c *Conn) ListHeld(ctx context.Context, f Feed, fn func(*Held) error) error
 		return fmt.Errorf("list held payloads: %w", err)
 	}
 	err = c.read(ctx, from(streamHeld, filter, time.Time{}), func(m *delivery) error {
+		if removed(m.Headers()) {
+			return nil
+		}
 		p, err := decodePayload(m.Headers(), m.Subject(), m.Data(), m.seq)
 		if err != nil {
 			return err
@@ -118,24 +153,14 @@ func (c *Conn) CountHeld(ctx context.Context, f Feed) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("count held payloads: %w", err)
 	}
+	spec := from(streamHeld, filter, time.Time{})
+	spec.headersOnly = true
 	var n int64
-	err = c.retry(ctx, "count held payloads", func(ctx context.Context) error {
-		s, err := c.stream(ctx, streamHeld)
-		if err != nil {
-			return err
+	err = c.read(ctx, spec, func(m *delivery) error {
+		if !removed(m.Headers()) {
+			n++
 		}
-		if f == (Feed{}) {
-			info, err := s.Info(ctx)
-			if err == nil {
-				n = int64(info.State.Msgs)
-			}
-			return err
-		}
-		info, err := s.Info(ctx, jetstream.WithSubjectFilter(filter))
-		if err == nil {
-			n = int64(len(info.State.Subjects)) // each has one message
-		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("count held payloads of %s: %w", f, err)
@@ -152,9 +177,13 @@ func (c *Conn) RemoveHeld(ctx context.Context, h *Held) error {
 	}
 	// The message goes first: one without its bytes would be an error to whoever
 	// lists, bytes without a message are only taken up or removed by the next Hold.
-	err := c.purge(ctx, streamHeld, heldSubject(p))
-	if err == nil {
-		err = c.purge(ctx, streamHeldPart, prefixHeldPart+"."+payloadToken(p.Feed, p.ID)+".>")
+	subject := heldSubject(p)
+	_, there, err := c.heldBefore(ctx, subject)
+	if err == nil && there {
+		_, err = c.publish(ctx, removal(subject))
+	}
+	if err == nil && p.body.stream == streamHeldPart {
+		err = c.removeParts(ctx, earlier{p.body.prefix, p.body.parts}, earlier{})
 	}
 	if err != nil {
 		return fmt.Errorf("remove held payload %s of %s: %w", p.ID, p.Feed, err)

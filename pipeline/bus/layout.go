@@ -8,30 +8,32 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/weir-project/weir/pipeline/bus/internal/layout"
 )
 
-// Streams. Their subjects begin with the name in lower case.
+// Streams.
 const (
-	streamRaw      = "RAW"      // raw.<ns>.<feed>
-	streamRawParts = "RAWPARTS" // rawparts.<payload>.<upload>.<n>: bytes of large payloads
-	streamHeld     = "HELD"     // held.<ns>.<feed>.<payload>
-	streamHeldPart = "HELDPARTS"
-	streamRejected = "REJECTED" // rejected.<ns>.<feed>
-	streamEvent    = "EVENT"    // event.<partition>.<ns>.<feed>
-	streamDeliver  = "DELIVER"  // deliver.<ns>.<subscription>
-	streamDead     = "DEAD"     // dead.<ns>.<feed>
+	streamRaw      = layout.StreamRaw
+	streamRawParts = layout.StreamRawParts
+	streamHeld     = layout.StreamHeld
+	streamHeldPart = layout.StreamHeldParts
+	streamRejected = layout.StreamRejected
+	streamEvent    = layout.StreamEvent
+	streamDeliver  = layout.StreamDeliver
+	streamDead     = layout.StreamDead
 )
 
 // Subject prefixes.
 const (
-	prefixRaw      = "raw"
-	prefixRawParts = "rawparts"
-	prefixHeld     = "held"
-	prefixHeldPart = "heldparts"
-	prefixRejected = "rejected"
-	prefixEvent    = "event"
-	prefixDeliver  = "deliver"
-	prefixDead     = "dead"
+	prefixRaw      = layout.Raw
+	prefixRawParts = layout.RawParts
+	prefixHeld     = layout.Held
+	prefixHeldPart = layout.HeldParts
+	prefixRejected = layout.Rejected
+	prefixEvent    = layout.Event
+	prefixDeliver  = layout.Deliver
+	prefixDead     = layout.Dead
 )
 
 const (
@@ -85,15 +87,15 @@ func (r Retention) streams() []jetstream.StreamConfig {
 	}
 	rawParts := jetstream.StreamConfig{
 		Name: streamRawParts, Subjects: []string{prefixRawParts + ".>"}, MaxAge: r.Raw + partsGrace,
-		MaxMsgsPerSubject: 1, AllowDirect: true,
+		MaxMsgsPerSubject: 1, AllowDirect: true, AllowMsgTTL: true,
 	}
 	held := jetstream.StreamConfig{
-		Name: streamHeld, Subjects: []string{prefixHeld + ".>"}, AllowDirect: true,
-		// One message a payload, and the first one stays.
-		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DiscardNewPerSubject: true,
+		Name: streamHeld, Subjects: []string{prefixHeld + ".>"}, MaxMsgsPerSubject: 1,
+		AllowDirect: true, AllowMsgTTL: true,
 	}
 	heldParts := jetstream.StreamConfig{
-		Name: streamHeldPart, Subjects: []string{prefixHeldPart + ".>"}, MaxMsgsPerSubject: 1, AllowDirect: true,
+		Name: streamHeldPart, Subjects: []string{prefixHeldPart + ".>"}, MaxMsgsPerSubject: 1,
+		AllowDirect: true, AllowMsgTTL: true,
 	}
 	rejected := jetstream.StreamConfig{
 		Name: streamRejected, Subjects: []string{prefixRejected + ".>"}, MaxAge: r.Raw,

@@ -78,7 +78,7 @@ func (c *Conn) PublishRaw(ctx context.Context, p *Payload, content io.Reader) er
 	if err != nil {
 		return err
 	}
-	m.Header.Set(nats.MsgIdHdr, p.Feed.String()+"/"+p.ID)
+	m.Header.Set(nats.MsgIdHdr, c.messageID(p.Feed.String()+"/"+p.ID))
 	ack, err := c.publish(ctx, m)
 	if err != nil {
 		// The upload stays: the message may have been stored all the same, and if
@@ -150,8 +150,23 @@ func decodePayload(h nats.Header, subject string, data []byte, seq uint64) (*Pay
 	if err != nil || n < 1 {
 		return nil, fmt.Errorf("message %d on %s: header %s: bad count %q", seq, subject, headerParts, f[2])
 	}
+	if !ownParts(p.Feed, f[0], f[1]) {
+		return nil, fmt.Errorf("message %d on %s: header %s: %s are not parts of this feed", seq, subject, headerParts, f[1])
+	}
 	p.body = body{stream: f[0], prefix: f[1], parts: n}
 	return p, nil
+}
+
+// ownParts reports whether parts belong to a feed: the reader may be allowed more
+// than the writer was.
+func ownParts(f Feed, stream, prefix string) bool {
+	switch stream {
+	case streamRawParts:
+		return strings.HasPrefix(prefix, f.subject(prefixRawParts)+".")
+	case streamHeldPart:
+		return strings.HasPrefix(prefix, f.subject(prefixHeldPart)+".")
+	}
+	return false
 }
 
 // Open reads the bytes of a payload that was consumed, listed or read. They are

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // noise is incompressible and the same for the same seed.
@@ -28,7 +30,7 @@ func noise(seed uint64, n int64) io.Reader {
 func countParts(tb testing.TB, c *Conn, stream string) int {
 	tb.Helper()
 	ctx := testContext(tb)
-	s, err := c.stream(ctx, stream)
+	s, err := c.js.Stream(ctx, stream)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -37,6 +39,26 @@ func countParts(tb testing.TB, c *Conn, stream string) int {
 		tb.Fatal(err)
 	}
 	return int(info.State.Msgs)
+}
+
+// waitForParts waits until the server has dropped what was removed.
+func waitForParts(tb testing.TB, c *Conn, stream string, want int) {
+	tb.Helper()
+	ctx := testContext(tb)
+	for n := countParts(tb, c, stream); n != want; n = countParts(tb, c, stream) {
+		if sleep(ctx, 10*time.Millisecond) != nil {
+			tb.Fatalf("%d parts in %s, want %d", n, stream, want)
+		}
+	}
+}
+
+// purge removes what is on a subject.
+func (c *Conn) purge(ctx context.Context, stream, subject string) error {
+	s, err := c.js.Stream(ctx, stream)
+	if err != nil {
+		return err
+	}
+	return s.Purge(ctx, jetstream.WithPurgeSubject(subject))
 }
 
 // consumeOne takes one payload.
@@ -106,9 +128,7 @@ func TestFailedContentLeavesNothing(t *testing.T) {
 	if err := c.PublishRaw(testContext(t), testPayload("p"), content); !errors.Is(err, broken) {
 		t.Fatalf("error %v, want that of the content", err)
 	}
-	if n := countParts(t, c, streamRawParts); n != 0 {
-		t.Errorf("%d parts are left", n)
-	}
+	waitForParts(t, c, streamRawParts, 0)
 	if n := countParts(t, c, streamRaw); n != 0 {
 		t.Errorf("%d payloads are published", n)
 	}
@@ -146,9 +166,7 @@ func TestLeftoversOfCrashesDoNotPileUp(t *testing.T) {
 			if err := c.PublishRaw(testContext(t), testPayload("p"), noise(1, 4<<20)); err != nil {
 				t.Fatal(err)
 			}
-			if n := countParts(t, c, streamRawParts); n != 33+others {
-				t.Errorf("%d parts, want those of one upload of each payload", n)
-			}
+			waitForParts(t, c, streamRawParts, 33+others) // those of one upload of each payload
 			if digest, n := digestOf(t, c, consumeOne(t, c)); n != 4<<20 {
 				t.Errorf("%d bytes, digest %s", n, digest)
 			}
@@ -163,9 +181,7 @@ func TestRepeatedLargePublishKeepsOneCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := countParts(t, c, streamRawParts); n != 17 {
-		t.Errorf("%d parts, want 17", n)
-	}
+	waitForParts(t, c, streamRawParts, 17)
 	if _, n := digestOf(t, c, consumeOne(t, c)); n != 2<<20 {
 		t.Errorf("%d bytes", n)
 	}

@@ -2,9 +2,11 @@ package bus
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,8 +24,6 @@ func permanent(err error) bool {
 			return true
 		case api.Code == 400:
 			return true
-		case strings.Contains(api.Description, errPerSubject):
-			return true
 		}
 		return false
 	}
@@ -38,9 +38,17 @@ func permanent(err error) bool {
 	return false
 }
 
-// errPerSubject is in the server's answer when a subject that takes one message
-// has one.
-const errPerSubject = "per subject"
+// messageID makes the id by which the server knows a message that was published
+// twice. It is the same whenever a role publishes the same thing, and known to
+// nobody else.
+func (c *Conn) messageID(id string) string {
+	if c.salt == nil {
+		return id
+	}
+	m := hmac.New(sha256.New, c.salt)
+	m.Write([]byte(id))
+	return hex.EncodeToString(m.Sum(nil)[:16])
+}
 
 // retry calls do until it succeeds, fails for good or ctx ends. It logs the first
 // wait and the end of it.

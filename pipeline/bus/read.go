@@ -2,11 +2,15 @@ package bus
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	randv2 "math/rand/v2"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/weir-project/weir/pipeline/bus/internal/layout"
 )
 
 const (
@@ -22,7 +26,8 @@ const (
 // rangeSpec says what to read of a stream.
 type rangeSpec struct {
 	stream      string
-	filters     []string
+	filter      string
+	names       []string // of consumers; empty: any name, which nobody can guess
 	policy      jetstream.DeliverPolicy
 	after       uint64    // with DeliverByStartSequencePolicy: the sequence before the first
 	since       time.Time // with DeliverByStartTimePolicy
@@ -36,32 +41,17 @@ type reader struct {
 	it      jetstream.MessagesContext
 	expect  uint64
 	pending uint64 // when it was opened
-	last    uint64 // sequence of the stream then
+	before  uint64 // sequence of the stream behind which it began
 }
 
 // openReader starts a reader. stop must be called.
 func (c *Conn) openReader(ctx context.Context, spec rangeSpec) (r *reader, stop func(), err error) {
 	rctx, cancel := c.untilReconnect(ctx)
-	cfg := jetstream.ConsumerConfig{
-		FilterSubjects: spec.filters, DeliverPolicy: spec.policy, HeadersOnly: spec.headersOnly,
-		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: -1, MemoryStorage: true, Replicas: 1,
-		InactiveThreshold: readerThreshold,
-	}
-	switch spec.policy {
-	case jetstream.DeliverByStartSequencePolicy:
-		cfg.OptStartSeq = spec.after + 1
-	case jetstream.DeliverByStartTimePolicy:
-		cfg.OptStartTime = &spec.since
-	}
 	fail := func(err error) (*reader, func(), error) {
 		cancel()
 		return nil, nil, fmt.Errorf("read %s: %w", spec.stream, err)
 	}
-	s, err := c.js.Stream(rctx, spec.stream) // asks: the last sequence must be of now
-	if err != nil {
-		return fail(err)
-	}
-	cons, err := s.CreateConsumer(rctx, cfg)
+	cons, err := c.makeReader(rctx, spec, readerThreshold)
 	if err != nil {
 		return fail(err)
 	}
@@ -74,10 +64,52 @@ func (c *Conn) openReader(ctx context.Context, spec rangeSpec) (r *reader, stop 
 		it.Stop()
 		cancel()
 	}
-	return &reader{
-		ctx: rctx, it: it, expect: 1,
-		pending: cons.CachedInfo().NumPending, last: s.CachedInfo().State.LastSeq,
-	}, stop, nil
+	info := cons.CachedInfo()
+	return &reader{ctx: rctx, it: it, expect: 1, pending: info.NumPending, before: info.Delivered.Stream}, stop, nil
+}
+
+// makeReader makes the consumer of a reader. It has one filter, which the client
+// puts into the subject of the request, and a name that is known to nobody else, or
+// one that others may not use: this is how permissions bind it.
+func (c *Conn) makeReader(ctx context.Context, spec rangeSpec, unused time.Duration) (jetstream.Consumer, error) {
+	cfg := jetstream.ConsumerConfig{
+		Name: rand.Text(), FilterSubject: spec.filter, DeliverPolicy: spec.policy, HeadersOnly: spec.headersOnly,
+		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: -1, MemoryStorage: true, Replicas: 1,
+		InactiveThreshold: unused,
+	}
+	switch spec.policy {
+	case jetstream.DeliverByStartSequencePolicy:
+		cfg.OptStartSeq = spec.after + 1
+	case jetstream.DeliverByStartTimePolicy:
+		cfg.OptStartTime = &spec.since
+	}
+	if n := len(spec.names); n > 0 {
+		cfg.Name = spec.names[randv2.IntN(n)] //nolint:gosec // spreads those who read at once
+		err := c.js.DeleteConsumer(ctx, spec.stream, cfg.Name)
+		if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return nil, err
+		}
+	}
+	return c.js.CreateConsumer(ctx, spec.stream, cfg)
+}
+
+// bounds tells the oldest sequence that a stream has, over all subjects, and its
+// newest: (1, 0) is an empty one. It asks with consumers on a subject that the
+// caller may read, because what the server tells about a stream tells who else
+// uses it.
+func (c *Conn) bounds(ctx context.Context, stream, filter string) (first, last uint64, err error) {
+	before := func(policy jetstream.DeliverPolicy) uint64 {
+		if err != nil {
+			return 0
+		}
+		var cons jetstream.Consumer
+		if cons, err = c.makeReader(ctx, rangeSpec{stream: stream, filter: filter, policy: policy}, time.Second); err != nil {
+			return 0
+		}
+		return cons.CachedInfo().Delivered.Stream
+	}
+	first, last = before(jetstream.DeliverAllPolicy)+1, before(jetstream.DeliverNewPolicy)
+	return first, last, err
 }
 
 // next waits for a message, at most for idle unless that is 0. more is how many
@@ -105,9 +137,9 @@ func (r *reader) next(idle time.Duration) (m *delivery, more uint64, err error) 
 }
 
 // read calls fn for the messages of spec, up to the newest at the time of the
-// call. It waits for an absent server; an error of fn ends it.
+// call, or of the last interruption. It waits for an absent server; an error of fn
+// ends it.
 func (c *Conn) read(ctx context.Context, spec rangeSpec, fn func(*delivery) error) error {
-	var until uint64
 	var fnErr error
 	err := c.retry(ctx, "read "+spec.stream, func(context.Context) error {
 		r, stop, err := c.openReader(ctx, spec)
@@ -115,17 +147,11 @@ func (c *Conn) read(ctx context.Context, spec rangeSpec, fn func(*delivery) erro
 			return err
 		}
 		defer stop()
-		if until == 0 {
-			until = r.last
-		}
-		for more := r.pending; more > 0; {
+		for left, more := r.pending, r.pending; left > 0 && more > 0; left-- {
 			var m *delivery
 			m, more, err = r.next(readIdle)
 			if err != nil {
 				return err
-			}
-			if m.seq > until {
-				return nil
 			}
 			if fnErr = fn(m); fnErr != nil {
 				return nil
@@ -140,17 +166,25 @@ func (c *Conn) read(ctx context.Context, spec rangeSpec, fn func(*delivery) erro
 	return errors.Join(fnErr, err)
 }
 
-// follow calls each with readers until ctx ends or each fails with an error that
-// wraps errStop. each keeps spec up to date for the next reader.
+// follow calls each with readers until ctx ends or each fails with a stopError.
+// each keeps spec up to date for the next reader.
 func (c *Conn) follow(ctx context.Context, spec *rangeSpec, each func(*reader) error) error {
+	return c.repeat(ctx, spec.stream, func() error {
+		r, stop, err := c.openReader(ctx, *spec)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		return each(r)
+	})
+}
+
+// repeat calls session until ctx ends or it fails with a stopError.
+func (c *Conn) repeat(ctx context.Context, stream string, session func() error) error {
 	wait, waiting := time.Duration(0), false
 	for ctx.Err() == nil {
 		began := time.Now()
-		r, stop, err := c.openReader(ctx, *spec)
-		if err == nil {
-			err = each(r)
-			stop()
-		}
+		err := session()
 		var stopped stopError
 		switch {
 		case ctx.Err() != nil:
@@ -158,14 +192,14 @@ func (c *Conn) follow(ctx context.Context, spec *rangeSpec, each func(*reader) e
 		case errors.As(err, &stopped):
 			return stopped.error
 		case c.nc.IsClosed():
-			return fmt.Errorf("follow %s: %w", spec.stream, jetstream.ErrConnectionClosed)
+			return fmt.Errorf("follow %s: %w", stream, jetstream.ErrConnectionClosed)
 		case time.Since(began) > retryMost:
 			wait, waiting = 0, false
 		}
 		wait = nextDelay(wait, retryFirst, retryMost)
 		if err != nil && !waiting && wait > 4*retryFirst {
 			waiting = true
-			c.log.Info("reader waits", "stream", spec.stream, "error", err.Error())
+			c.log.Info("reader waits", "stream", stream, "error", err.Error())
 		}
 		_ = c.pause(ctx, wait)
 	}
@@ -182,7 +216,9 @@ func (c *Conn) ReadRaw(ctx context.Context, f Feed, since time.Time, fn func(*Pa
 		return fmt.Errorf("read payloads: %w", err)
 	}
 	// A payload is stored after it was collected, so this start misses none.
-	err := c.read(ctx, from(streamRaw, f.subject(prefixRaw), since), func(m *delivery) error {
+	spec := from(streamRaw, f.subject(prefixRaw), since)
+	spec.names = layout.RawReaders(f.Namespace, f.Name)
+	err := c.read(ctx, spec, func(m *delivery) error {
 		p, err := decodePayload(m.Headers(), m.Subject(), m.Data(), m.seq)
 		if err != nil || p.Collected.Before(since) {
 			return err
@@ -250,7 +286,7 @@ func (c *Conn) ListDead(ctx context.Context, f Feed, fn func(*DeadLetter) error)
 
 // from reads a subject from a time on; the zero time is the oldest message.
 func from(stream, filter string, since time.Time) rangeSpec {
-	spec := rangeSpec{stream: stream, filters: []string{filter}, policy: jetstream.DeliverAllPolicy}
+	spec := rangeSpec{stream: stream, filter: filter, policy: jetstream.DeliverAllPolicy}
 	if !since.IsZero() {
 		spec.policy, spec.since = jetstream.DeliverByStartTimePolicy, since
 	}

@@ -20,7 +20,7 @@ import (
 
 // The bytes of a large payload are stored in parts, one message each, on
 //
-//	<prefix>.<payload>.<upload>.<n>
+//	<prefix>.<ns>.<feed>.<payload>.<upload>.<n>
 //
 // where <payload> hashes feed and payload id and <upload> is new for every
 // attempt. This is what the object store of the NATS client does, with three
@@ -34,6 +34,11 @@ const (
 	partsReuse = 24 * time.Hour
 	// headerFinal is on the last part only: the digest of the whole content.
 	headerFinal = "Weir-Final"
+	// headerBefore is on every part, when there is an earlier complete upload:
+	// "<prefix> <parts>".
+	headerBefore = "Weir-Before"
+	// removeTime is how long the removal of a part may take.
+	removeTime = 20 * time.Millisecond
 )
 
 // upload takes compressed bytes as an io.Writer and stores them in parts, unless
@@ -41,18 +46,36 @@ const (
 type upload struct {
 	c       *Conn
 	stream  string
-	payload string // <prefix>.<payload>
-	prefix  string // <prefix>.<payload>.<upload>
+	payload string // <prefix>.<ns>.<feed>.<payload>
+	prefix  string // <prefix>.<ns>.<feed>.<payload>.<upload>
 
 	ctx   context.Context //nolint:containedctx // Write has none; lives for one publish
 	buf   []byte
 	parts int
 	box   outbox
-	old   map[string]int // complete earlier uploads, with their number of parts
+	old   earlier
+}
+
+// earlier is a complete upload of the same payload; the zero value is none.
+type earlier struct {
+	prefix string
+	parts  int
+}
+
+func (e earlier) String() string { return e.prefix + " " + strconv.Itoa(e.parts) }
+
+// parseEarlier reads what String wrote about an upload of a payload.
+func parseEarlier(s, payload string) earlier {
+	prefix, count, _ := strings.Cut(s, " ")
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 1 || !strings.HasPrefix(prefix, payload+".") {
+		return earlier{}
+	}
+	return earlier{prefix, n}
 }
 
 func (c *Conn) newUpload(stream, prefix string, f Feed, id string) *upload {
-	payload := prefix + "." + payloadToken(f, id)
+	payload := f.subject(prefix) + "." + payloadToken(f, id)
 	return &upload{
 		c: c, stream: stream, payload: payload, prefix: payload + "." + nuid.Next(),
 		box: outbox{c: c, limit: partsAhead},
@@ -92,7 +115,7 @@ func (u *upload) Write(b []byte) (int, error) {
 // spill publishes the buffer in parts.
 func (u *upload) spill() error {
 	for part := range slices.Chunk(u.buf, partSize) {
-		if err := u.put(part, nil); err != nil {
+		if err := u.put(part, ""); err != nil {
 			return err
 		}
 	}
@@ -100,8 +123,8 @@ func (u *upload) spill() error {
 	return nil
 }
 
-// put publishes a part.
-func (u *upload) put(part []byte, header nats.Header) error {
+// put publishes a part. final is the digest of the content if it is the last.
+func (u *upload) put(part []byte, final string) error {
 	if u.parts == 0 {
 		if err := u.clean(u.ctx); err != nil {
 			return err
@@ -110,7 +133,14 @@ func (u *upload) put(part []byte, header nats.Header) error {
 	if err := u.box.reserve(u.ctx); err != nil {
 		return err
 	}
-	m := &nats.Msg{Subject: u.prefix + "." + strconv.Itoa(u.parts), Header: header, Data: part}
+	m := nats.NewMsg(u.prefix + "." + strconv.Itoa(u.parts))
+	m.Data = part
+	if u.old.parts > 0 {
+		m.Header.Set(headerBefore, u.old.String())
+	}
+	if final != "" {
+		m.Header.Set(headerFinal, final)
+	}
 	u.parts++
 	u.box.send(m)
 	return nil
@@ -121,100 +151,109 @@ func (u *upload) finish(ctx context.Context, digest string) (body, error) {
 	if u.parts == 0 {
 		return body{inline: u.buf}, nil
 	}
-	if err := u.put(u.buf, nats.Header{headerFinal: []string{digest}}); err != nil {
+	if err := u.put(u.buf, digest); err != nil {
 		return body{}, err
 	}
 	if err := u.box.flush(ctx); err != nil {
 		return body{}, err
 	}
-	uploads, err := u.list(ctx)
-	if err != nil {
-		return body{}, err
-	}
-	if uploads[u.prefix] != u.parts {
+	// Whoever cleaned up meanwhile took the first part, too.
+	first, err := u.c.lastMessage(ctx, u.stream, u.prefix+".0")
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && removed(first.Header) {
 		return body{}, fmt.Errorf("upload was disturbed by another publish of the same payload: %w", ErrWait)
 	}
-	for prefix, parts := range u.old {
-		same, err := u.c.finalDigest(ctx, u.stream, prefix, parts)
+	if err != nil {
+		return body{}, fmt.Errorf("look at upload: %w", err)
+	}
+	if u.old.parts > 0 {
+		same, err := u.c.finalDigest(ctx, u.stream, u.old)
 		if err == nil && same == digest {
 			u.discard(ctx)
-			u.prefix, u.parts = prefix, parts
-			break
+			u.prefix, u.parts = u.old.prefix, u.old.parts
 		}
 	}
 	return body{stream: u.stream, prefix: u.prefix, parts: u.parts}, nil
 }
 
-// list counts the parts of each upload of this payload.
-func (u *upload) list(ctx context.Context) (map[string]int, error) {
-	var info *jetstream.StreamInfo
-	err := u.c.retry(ctx, "list parts", func(ctx context.Context) error {
-		s, err := u.c.stream(ctx, u.stream)
-		if err == nil {
-			info, err = s.Info(ctx, jetstream.WithSubjectFilter(u.payload+".>"))
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list uploads: %w", err)
-	}
-	uploads := make(map[string]int)
-	for subject := range info.State.Subjects {
-		if i := strings.LastIndexByte(subject, '.'); i > 0 {
-			uploads[subject[:i]]++
-		}
-	}
-	return uploads, nil
-}
-
 // clean removes what a crash left behind of earlier uploads of this payload, and
-// remembers those that are complete.
+// remembers the last that is complete.
+//
+// Every upload cleans up after those before it, so there is at most one that is
+// not complete, the newest. Its parts tell of the complete one before it.
 func (u *upload) clean(ctx context.Context) error {
-	uploads, err := u.list(ctx)
-	if err != nil {
-		return err
+	m, err := u.c.lastMessage(ctx, u.stream, u.payload+".>")
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
 	}
-	u.old = make(map[string]int)
-	for prefix, parts := range uploads {
-		if prefix == u.prefix {
-			continue
+	if err != nil {
+		return fmt.Errorf("look for earlier uploads: %w", err)
+	}
+	i := strings.LastIndexByte(m.Subject, '.')
+	n, err := strconv.Atoi(m.Subject[i+1:])
+	if err != nil {
+		return fmt.Errorf("look for earlier uploads: part %s has no number", m.Subject)
+	}
+	newest := earlier{m.Subject[:i], n + 1}
+	if m.Header.Get(headerFinal) != "" {
+		if time.Since(m.Time) <= partsReuse {
+			u.old = newest
 		}
-		_, err := u.c.finalDigest(ctx, u.stream, prefix, parts)
-		switch {
-		case err == nil:
-			u.old[prefix] = parts
-		case errors.Is(err, errNoParts):
-			if err := u.c.purge(ctx, u.stream, prefix+".>"); err != nil {
-				return fmt.Errorf("remove partial upload: %w", err)
-			}
-		case !errors.Is(err, errPartsOld):
-			return err
-		}
+		return nil
+	}
+	u.old = parseEarlier(m.Header.Get(headerBefore), u.payload)
+	if removed(m.Header) {
+		newest.parts = n // somebody began to remove it
+	}
+	if err := u.c.removeParts(ctx, newest, u.old); err != nil {
+		return fmt.Errorf("remove partial upload: %w", err)
 	}
 	return nil
 }
 
-// discard removes this upload, also when ctx has ended.
+// removeParts removes an upload, from its last part to its first, so that one that
+// is interrupted leaves a partial upload.
+func (c *Conn) removeParts(ctx context.Context, e, before earlier) error {
+	box := outbox{c: c, limit: blocksAhead}
+	for n := e.parts - 1; n >= 0; n-- {
+		m := removal(e.prefix + "." + strconv.Itoa(n))
+		if before.parts > 0 {
+			m.Header.Set(headerBefore, before.String())
+		}
+		if err := box.reserve(ctx); err != nil {
+			return err
+		}
+		box.send(m)
+	}
+	return box.flush(ctx)
+}
+
+// discard removes this upload, also when ctx has ended, but then only what can be
+// removed soon.
 func (u *upload) discard(ctx context.Context) {
 	if u.parts == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+	wait := ackTimeout
+	if ctx.Err() == nil {
+		wait += time.Duration(u.parts) * removeTime
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 	defer cancel()
-	u.box.abandon(ctx) // a part on its way would outlive the purge
-	if err := u.c.purge(ctx, u.stream, u.prefix+".>"); err != nil {
+	u.box.abandon(ctx) // a part on its way would outlive the removal
+	if err := u.c.removeParts(ctx, earlier{u.prefix, u.parts}, u.old); err != nil {
 		u.c.log.Info("partial upload stays until its payload is published again", "subject", u.prefix, "error", err.Error())
 	}
 }
 
 // discardUnlessReferred removes this upload if the message that made ours a
-// duplicate refers to another one.
+// duplicate refers to another one. If others came after that message the upload
+// stays, as nobody may read messages by their number.
 func (u *upload) discardUnlessReferred(ctx context.Context, subject string, seq uint64) {
 	if u.parts == 0 {
 		return
 	}
-	m, err := u.c.message(ctx, streamRaw, seq)
-	if err != nil || m.Subject != subject {
+	m, err := u.c.lastMessage(ctx, streamRaw, subject)
+	if err != nil || m.Sequence != seq {
 		return
 	}
 	if p, err := decodePayload(m.Header, m.Subject, m.Data, m.Sequence); err == nil && p.body.prefix != u.prefix {
@@ -222,28 +261,18 @@ func (u *upload) discardUnlessReferred(ctx context.Context, subject string, seq 
 	}
 }
 
-var (
-	errNoParts  = errors.New("bytes are not there (incomplete, or older than the retention)")
-	errPartsOld = errors.New("upload is too old to be taken up")
-)
+var errNoParts = errors.New("bytes are not there (incomplete, or older than the retention)")
 
 // finalDigest is the digest in the last part of a complete upload.
-func (c *Conn) finalDigest(ctx context.Context, stream, prefix string, parts int) (string, error) {
-	m, err := c.lastMessage(ctx, stream, prefix+"."+strconv.Itoa(parts-1))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+func (c *Conn) finalDigest(ctx context.Context, stream string, e earlier) (string, error) {
+	m, err := c.lastMessage(ctx, stream, e.prefix+"."+strconv.Itoa(e.parts-1))
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Header.Get(headerFinal) == "" {
 		return "", errNoParts
 	}
 	if err != nil {
 		return "", err
 	}
-	digest := m.Header.Get(headerFinal)
-	switch {
-	case digest == "":
-		return "", errNoParts
-	case time.Since(m.Time) > partsReuse:
-		return "", errPartsOld
-	}
-	return digest, nil
+	return m.Header.Get(headerFinal), nil
 }
 
 // openBody reads the compressed bytes.
@@ -288,10 +317,10 @@ func (r *partReader) next() ([]byte, error) {
 	for try := 0; ; try++ {
 		m, err := r.c.lastMessage(r.ctx, r.body.stream, subject)
 		switch {
-		case err == nil:
+		case err == nil && !removed(m.Header):
 			r.n++
 			return m.Data, nil
-		case !errors.Is(err, jetstream.ErrMsgNotFound):
+		case err != nil && !errors.Is(err, jetstream.ErrMsgNotFound):
 			return nil, fmt.Errorf("part %d of %d: %w", r.n, r.body.parts, err)
 		case try == 3:
 			return nil, fmt.Errorf("part %d of %d: %w", r.n, r.body.parts, errNoParts)

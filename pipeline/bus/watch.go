@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 )
 
 // Watch calls fn for each present key under any of the prefixes (see Keys), once
@@ -19,9 +20,8 @@ func (b *Bucket) Watch(ctx context.Context, prefixes []string, fn func(Entry) er
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", b.name, err)
 	}
-	w := &watch{prefix: b.prefix(), fn: fn, known: make(map[string]version)}
-	spec := rangeSpec{stream: b.stream(), filters: filters, policy: jetstream.DeliverLastPerSubjectPolicy}
-	if err := b.c.follow(ctx, &spec, w.session); err != nil {
+	w := &watch{c: b.c, stream: b.stream(), filters: filters, prefix: b.prefix(), fn: fn, known: make(map[string]version)}
+	if err := b.c.repeat(ctx, w.stream, func() error { return w.session(ctx) }); err != nil {
 		return fmt.Errorf("watch %s: %w", b.name, err)
 	}
 	return nil
@@ -33,6 +33,9 @@ type version struct {
 }
 
 type watch struct {
+	c       *Conn
+	stream  string
+	filters []string
 	prefix  string
 	fn      func(Entry) error
 	known   map[string]version // keys that are present, as told to fn
@@ -40,17 +43,39 @@ type watch struct {
 }
 
 // session tells the differences between what is known and what is there, then
-// the changes.
-func (w *watch) session(r *reader) error {
-	seen := make(map[string]bool)
-	for more := r.pending; more > 0; {
-		var m *delivery
-		var err error
-		if m, more, err = r.next(readIdle); err != nil {
+// the changes. Each filter has a reader of its own, because no permission binds
+// one with several.
+func (w *watch) session(ctx context.Context) error {
+	readers := make([]*reader, len(w.filters))
+	for i, filter := range w.filters {
+		r, stop, err := w.c.openReader(ctx, rangeSpec{
+			stream: w.stream, filter: filter, policy: jetstream.DeliverLastPerSubjectPolicy,
+		})
+		if err != nil {
 			return err
 		}
-		if err := w.take(m, seen); err != nil {
-			return err
+		defer stop()
+		readers[i] = r
+	}
+	if err := w.present(readers); err != nil {
+		return err
+	}
+	return w.changes(ctx, readers)
+}
+
+// present tells what is there.
+func (w *watch) present(readers []*reader) error {
+	seen := make(map[string]bool)
+	for _, r := range readers {
+		for more := r.pending; more > 0; {
+			var m *delivery
+			var err error
+			if m, more, err = r.next(readIdle); err != nil {
+				return err
+			}
+			if err := w.take(m, seen); err != nil {
+				return err
+			}
 		}
 	}
 	for key := range w.known {
@@ -67,15 +92,45 @@ func (w *watch) session(r *reader) error {
 		}
 		w.through = true
 	}
-	for {
-		m, _, err := r.next(0)
-		if err != nil {
-			return err
-		}
-		if err := w.take(m, nil); err != nil {
-			return err
-		}
+	return nil
+}
+
+// changes tells what changes. It returns when a reader or fn fails.
+func (w *watch) changes(ctx context.Context, readers []*reader) error {
+	g, ctx := errgroup.WithContext(ctx)
+	changed := make(chan *delivery)
+	for _, r := range readers {
+		var cancel context.CancelFunc
+		r.ctx, cancel = context.WithCancel(r.ctx) // ends with the connection, and with the other readers
+		defer context.AfterFunc(ctx, cancel)()
+		defer cancel()
+		g.Go(func() error {
+			for {
+				m, _, err := r.next(0)
+				if err != nil {
+					return err
+				}
+				select {
+				case changed <- m:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		})
 	}
+	g.Go(func() error {
+		for {
+			select {
+			case m := <-changed:
+				if err := w.take(m, nil); err != nil {
+					return err
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	return g.Wait()
 }
 
 // take tells one change unless it is known. seen may be nil.

@@ -96,7 +96,7 @@ func (w *LineWriter) flush(ctx context.Context) error {
 	if err := w.box.reserve(ctx); err != nil {
 		return err
 	}
-	w.box.send(encodeBlock(w.subject, w.id+"."+strconv.Itoa(w.blocks), &w.block))
+	w.box.send(encodeBlock(w.subject, w.box.c.messageID(w.id+"."+strconv.Itoa(w.blocks)), &w.block))
 	w.blocks++
 	w.block.Lines, w.block.Count = w.block.Lines[:0], 0
 	return nil
