@@ -21,8 +21,24 @@ deps: # the race detector needs a C compiler
 	@command -v gcc >/dev/null || { apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
 
 .PHONY: test
-test: deps verify ## Run every test, with the race detector
+test: deps verify assets ## Run every test, with the race detector
 	go test -race -timeout 30m ./...
+
+.PHONY: assets
+assets: ## Build what tests of controllers need: kube-apiserver, etcd, kubectl (once, 5 minutes)
+	@go run ./hack/assets/build envtest
+
+.PHONY: images
+images: ## Build the container images into bin/images (TAG=dev)
+	go run ./hack/image -out $(BIN)/images -tag $(or $(TAG),dev)
+
+.PHONY: cluster
+cluster: ## Start a local Kubernetes cluster (Linux, root); cluster-down removes it
+	go run ./hack/cluster up
+
+.PHONY: cluster-down
+cluster-down:
+	go run ./hack/cluster down
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME

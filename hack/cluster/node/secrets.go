@@ -85,7 +85,7 @@ func certificates() map[string]*x509.Certificate {
 			Subject:     pkix.Name{CommonName: "kube-apiserver-kubelet-client", Organization: []string{"system:masters"}},
 			ExtKeyUsage: client,
 		},
-		"front-proxy": {Subject: pkix.Name{CommonName: frontProxy}, ExtKeyUsage: client},
+		"front-proxy":     {Subject: pkix.Name{CommonName: frontProxy}, ExtKeyUsage: client},
 		"service-account": {Subject: pkix.Name{CommonName: "service-accounts"}},
 	}
 }

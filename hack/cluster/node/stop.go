@@ -68,9 +68,14 @@ func (c *Cluster) StartKubelet(ctx context.Context) error {
 // RestartNode does to the pods what a reboot does: kubelet, containerd and
 // every container are killed at once, what lived in memory is lost, then
 // kubelet and containerd start again and make the pods anew. Volumes and images
-// stay. It returns when the node is ready; pods may still be starting.
+// stay. It returns when the API server knows that each container that ran is
+// gone; those in their place may still be starting.
 func (c *Cluster) RestartNode(ctx context.Context) error {
 	if err := c.buildTools(ctx); err != nil {
+		return err
+	}
+	before, err := c.runningContainers(ctx)
+	if err != nil {
 		return err
 	}
 	for _, name := range []string{kubelet, containerd} {
@@ -87,7 +92,36 @@ func (c *Cluster) RestartNode(ctx context.Context) error {
 	if err := c.startContainerd(ctx); err != nil {
 		return err
 	}
-	return c.startKubelet(ctx)
+	if err := c.startKubelet(ctx); err != nil {
+		return err
+	}
+	return wait(ctx, "the news of killed containers", func(ctx context.Context) error {
+		now, err := c.runningContainers(ctx)
+		if err != nil {
+			return err
+		}
+		for id := range now {
+			if before[id] {
+				return fmt.Errorf("container %s is still said to run", id)
+			}
+		}
+		return nil
+	})
+}
+
+// runningContainers returns the ids of the containers that run by the word of
+// the API server.
+func (c *Cluster) runningContainers(ctx context.Context) (map[string]bool, error) {
+	out, err := c.Kubectl(ctx, "get", "pods", "--all-namespaces", "-o",
+		`jsonpath={range .items[*].status.containerStatuses[?(@.state.running)]}{.containerID}{"\n"}{end}`)
+	if err != nil {
+		return nil, err
+	}
+	ids := map[string]bool{}
+	for _, id := range strings.Fields(out) {
+		ids[id] = true
+	}
+	return ids, nil
 }
 
 // isShim recognizes the parents of containers, which outlive containerd.
