@@ -26,7 +26,8 @@ type Options struct {
 	MetricsFrom []string
 
 	// OperatorNamespace and OperatorLabels are those of the operator's pods, which
-	// an embedded bus lets in. Without a namespace they are not let in.
+	// an embedded bus lets in: nobody without a namespace, every pod of it without
+	// labels.
 	OperatorNamespace string
 	OperatorLabels    map[string]string
 
