@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
@@ -10,34 +12,35 @@ import (
 	"github.com/weir-project/weir/pipeline/bus"
 )
 
-func newDead() *cobra.Command {
-	var b busFlags
+func newDead(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dead",
 		Short: "See payloads that were given up after failing again and again",
 		Args:  cobra.NoArgs,
 	}
-	b.add(cmd)
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(w.addAll(&cobra.Command{
 		Use:   "ls [SOURCE]",
 		Short: "List dead letters with the last error; weir replay parses their payloads again",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			feed, err := b.optionalFeed(args)
+			s, err := w.scope(cmd, args)
 			if err != nil {
 				return err
 			}
-			return b.with(cmd.Context(), func(c *bus.Conn) error { return deadList(cmd, c, feed) })
+			return w.with(cmd, s, func(ctx context.Context, conns []*bus.Conn) error { return deadList(ctx, cmd.OutOrStdout(), conns, s) })
 		},
-	})
+	}))
 	return cmd
 }
 
-func deadList(cmd *cobra.Command, c *bus.Conn, feed bus.Feed) error {
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+func deadList(ctx context.Context, out io.Writer, conns []*bus.Conn, s scope) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SOURCE\tSINCE\tPAYLOAD\tERROR")
 	n := 0
-	err := c.ListDead(cmd.Context(), feed, func(d *bus.DeadLetter) error {
+	each := func(d *bus.DeadLetter) error {
+		if !s.has(d.Feed) {
+			return nil
+		}
 		n++
 		payload := "(block of events)"
 		if d.Payload != nil {
@@ -45,12 +48,14 @@ func deadList(cmd *cobra.Command, c *bus.Conn, feed bus.Feed) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.Feed, d.Since.UTC().Format(time.RFC3339), payload, d.Error)
 		return nil
-	})
-	if err != nil {
-		return err
+	}
+	for _, c := range conns {
+		if err := c.ListDead(ctx, s.feed(), each); err != nil {
+			return err
+		}
 	}
 	if n == 0 {
-		fmt.Fprintln(cmd.OutOrStdout(), "there are no dead letters")
+		fmt.Fprintln(out, "there are no dead letters")
 		return nil
 	}
 	return w.Flush()

@@ -17,66 +17,69 @@ import (
 	"github.com/weir-project/weir/pipeline/status"
 )
 
-func newHeld() *cobra.Command {
-	var b busFlags
+func newHeld(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "held",
 		Short: "See and decide what is held back after a format change",
 		Args:  cobra.NoArgs,
 	}
-	b.add(cmd)
 	cmd.AddCommand(
-		&cobra.Command{
+		w.addAll(&cobra.Command{
 			Use:   "ls [SOURCE]",
 			Short: "List held payloads",
 			Args:  cobra.MaximumNArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				return b.with(cmd.Context(), func(c *bus.Conn) error { return heldList(cmd, &b, c, args) })
+				s, err := w.scope(cmd, args)
+				if err != nil {
+					return err
+				}
+				return w.with(cmd, s, func(ctx context.Context, conns []*bus.Conn) error { return heldList(ctx, cmd.OutOrStdout(), conns, s) })
 			},
-		},
-		newHeldShow(&b),
-		newHeldDecide(&b, "release", v1alpha1.DecisionRelease, "Accept the new format and parse what is held"),
-		newHeldDecide(&b, "discard", v1alpha1.DecisionDiscard, "Drop what is held"),
+		}),
+		newHeldShow(w),
+		newHeldDecide(w, "release", v1alpha1.DecisionRelease, "Accept the new format and parse what is held"),
+		newHeldDecide(w, "discard", v1alpha1.DecisionDiscard, "Drop what is held"),
 	)
 	return cmd
 }
 
-func heldList(cmd *cobra.Command, b *busFlags, c *bus.Conn, args []string) error {
-	feed, err := b.optionalFeed(args)
-	if err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+func heldList(ctx context.Context, out io.Writer, conns []*bus.Conn, s scope) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SOURCE\tCOLLECTED\tSIZE\tINCIDENT\tPAYLOAD\tREASON")
 	n := 0
-	err = c.ListHeld(cmd.Context(), feed, func(h *bus.Held) error {
-		n++
+	each := func(h *bus.Held) error {
 		p := &h.Payload
+		if !s.has(p.Feed) {
+			return nil
+		}
+		n++
 		fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%.12s\t%s\n", p.Feed, p.Collected.Format(time.RFC3339), p.Size, h.Incident, p.ID, h.Reason)
 		return nil
-	})
-	if err != nil {
-		return err
+	}
+	for _, c := range conns {
+		if err := c.ListHeld(ctx, s.feed(), each); err != nil {
+			return err
+		}
 	}
 	if n == 0 {
-		fmt.Fprintln(cmd.OutOrStdout(), "nothing is held")
+		fmt.Fprintln(out, "nothing is held")
 		return nil
 	}
 	return w.Flush()
 }
 
-func newHeldShow(b *busFlags) *cobra.Command {
+func newHeldShow(w *world) *cobra.Command {
 	var raw bool
 	cmd := &cobra.Command{
 		Use:   "show SOURCE",
 		Short: "Explain why payloads of a source are held; --raw prints them",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return b.withFeed(cmd.Context(), args[0], func(c *bus.Conn, feed bus.Feed) error {
+			return w.withFeed(cmd, args[0], func(ctx context.Context, c *bus.Conn, feed bus.Feed) error {
 				if raw {
-					return heldRaw(cmd.Context(), cmd.OutOrStdout(), c, feed)
+					return heldRaw(ctx, cmd.OutOrStdout(), c, feed)
 				}
-				return heldExplain(cmd.Context(), cmd.OutOrStdout(), c, feed)
+				return heldExplain(ctx, cmd.OutOrStdout(), cmd.Root().DisplayName(), c, feed)
 			})
 		},
 	}
@@ -109,7 +112,7 @@ func monitorStatus(ctx context.Context, c *bus.Conn, feed bus.Feed) (*status.Mon
 	return &s, json.Unmarshal(data, &s)
 }
 
-func heldExplain(ctx context.Context, out io.Writer, c *bus.Conn, feed bus.Feed) error {
+func heldExplain(ctx context.Context, out io.Writer, program string, c *bus.Conn, feed bus.Feed) error {
 	s, err := monitorStatus(ctx, c, feed)
 	if err != nil {
 		return err
@@ -132,36 +135,7 @@ func heldExplain(ctx context.Context, out io.Writer, c *bus.Conn, feed bus.Feed)
 		}
 	}
 	fmt.Fprintf(out, "\nMend the Parser and what is held is released by itself; or decide:\n"+
-		"  weir held release %s   parse it with the Parser as it is, and take the new format as normal\n"+
-		"  weir held discard %s   drop it\n", feed, feed)
+		"  %[1]s held release %[2]s   parse it with the Parser as it is, and take the new format as normal\n"+
+		"  %[1]s held discard %[2]s   drop it\n", program, feed)
 	return nil
-}
-
-func newHeldDecide(b *busFlags, use string, decision v1alpha1.Decision, short string) *cobra.Command {
-	return &cobra.Command{
-		Use:   use + " SOURCE",
-		Short: short,
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return b.withFeed(cmd.Context(), args[0], func(c *bus.Conn, feed bus.Feed) error {
-				s, err := monitorStatus(cmd.Context(), c, feed)
-				if err != nil {
-					return err
-				}
-				if s.Incident == nil {
-					return fmt.Errorf("%s: nothing is held", feed)
-				}
-				value, err := json.Marshal(plan.Decision{Incident: s.Incident.ID, Decision: decision})
-				if err != nil {
-					return err
-				}
-				key := plan.Key(plan.PrefixDecision, feed.Namespace, feed.Name, s.Incident.ID)
-				if err := c.Config().Put(cmd.Context(), key, value); err != nil {
-					return err
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s of %s is under way (incident %s)\n", feed, use, count(int(s.Held), "held payload"), s.Incident.ID)
-				return nil
-			})
-		},
-	}
 }

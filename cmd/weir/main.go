@@ -1,4 +1,5 @@
-// Command weir runs, checks and inspects Weir.
+// Command weir runs, checks and inspects Weir. Installed as kubectl-weir it is a
+// plugin of kubectl, and the commands that look at what runs work on a cluster.
 package main
 
 import (
@@ -7,9 +8,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // exitError carries an exit code other than 1. Its cause, if any, was not
@@ -30,7 +34,7 @@ func (e *exitError) Unwrap() error { return e.cause }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := execute(ctx, newRoot())
+	code := execute(ctx, newRoot(strings.HasPrefix(filepath.Base(os.Args[0]), "kubectl-weir")))
 	stop()
 	os.Exit(code)
 }
@@ -51,14 +55,33 @@ func execute(ctx context.Context, root *cobra.Command) int {
 	return 1
 }
 
-func newRoot() *cobra.Command {
+// newRoot makes the command line; plugin is that of kubectl.
+func newRoot(plugin bool) *cobra.Command {
+	w := &world{plugin: plugin}
 	root := &cobra.Command{
 		Use:           "weir",
 		Short:         "Collect security feeds, notice format changes, deliver to each subscriber its own",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
+		// What chooses the world may also stand before the command.
+		TraverseChildren: true,
 	}
-	root.AddCommand(newRun(), newCheck(), newTry(), newTest(), newStatus(), newHeld(), newRejected(), newDead(), newReplay(), newKey())
+	if plugin {
+		root.Use = "kubectl-weir"
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl weir"}
+	}
+	for _, cmd := range []*cobra.Command{newStatus(w), newCollect(w), newHeld(w), newRejected(w), newDead(w), newReplay(w)} {
+		w.add(cmd)
+		root.AddCommand(cmd)
+	}
+	root.Flags().AddFlagSet(root.Commands()[0].PersistentFlags())
+	root.AddCommand(newRun(), newCheck(), newTry(), newTest(), newKey())
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if cmd.Flag("kubeconfig") == nil {
+			root.Flags().Visit(func(f *pflag.Flag) { err = fmt.Errorf("%s takes no --%s before it", cmd.CommandPath(), f.Name) })
+		}
+		return err
+	}
 	return root
 }

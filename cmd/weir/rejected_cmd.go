@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -10,14 +12,12 @@ import (
 	"github.com/weir-project/weir/pipeline/bus"
 )
 
-func newRejected() *cobra.Command {
-	var b busFlags
+func newRejected(w *world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rejected",
 		Short: "See records that could not become events",
 		Args:  cobra.NoArgs,
 	}
-	b.add(cmd)
 	var since time.Duration
 	var limit int
 	ls := &cobra.Command{
@@ -25,33 +25,46 @@ func newRejected() *cobra.Command {
 		Short: "Print rejected records as JSON lines with their reasons",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			feed, err := b.optionalFeed(args)
+			s, err := w.scope(cmd, args)
 			if err != nil {
 				return err
 			}
-			return b.with(cmd.Context(), func(c *bus.Conn) error {
-				left := limit
-				err := c.ListRejected(cmd.Context(), feed, time.Now().Add(-since), func(block *bus.Block) error {
-					return printLines(cmd, block.Lines, &left)
-				})
-				if errors.Is(err, errEnough) {
-					fmt.Fprintf(cmd.ErrOrStderr(), "there are more than %d; see --limit\n", limit)
-					return nil
-				}
-				return err
+			err = w.with(cmd, s, func(ctx context.Context, conns []*bus.Conn) error {
+				return rejectedList(ctx, cmd.OutOrStdout(), conns, s, time.Now().Add(-since), limit)
 			})
+			if errors.Is(err, errEnough) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "there are more than %d; see --limit\n", limit)
+				return nil
+			}
+			return err
 		},
 	}
 	ls.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back")
 	ls.Flags().IntVar(&limit, "limit", 1000, "how many records at most")
-	cmd.AddCommand(ls)
+	cmd.AddCommand(w.addAll(ls))
 	return cmd
 }
 
 var errEnough = errors.New("enough")
 
+// rejectedList prints up to limit records; errEnough tells that there are more.
+func rejectedList(ctx context.Context, out io.Writer, conns []*bus.Conn, s scope, since time.Time, limit int) error {
+	for _, c := range conns {
+		err := c.ListRejected(ctx, s.feed(), since, func(block *bus.Block) error {
+			if !s.has(block.Feed) {
+				return nil
+			}
+			return printLines(out, block.Lines, &limit)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // printLines prints whole lines until left is used up.
-func printLines(cmd *cobra.Command, lines []byte, left *int) error {
+func printLines(out io.Writer, lines []byte, left *int) error {
 	for start, i := 0, 0; i < len(lines); i++ {
 		if lines[i] != '\n' {
 			continue
@@ -60,7 +73,7 @@ func printLines(cmd *cobra.Command, lines []byte, left *int) error {
 			return errEnough
 		}
 		*left--
-		if _, err := cmd.OutOrStdout().Write(lines[start : i+1]); err != nil {
+		if _, err := out.Write(lines[start : i+1]); err != nil {
 			return err
 		}
 		start = i + 1

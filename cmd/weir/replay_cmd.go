@@ -1,8 +1,7 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/hex"
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -13,8 +12,7 @@ import (
 	"github.com/weir-project/weir/pipeline/plan"
 )
 
-func newReplay() *cobra.Command {
-	var b busFlags
+func newReplay(w *world) *cobra.Command {
 	var since time.Duration
 	cmd := &cobra.Command{
 		Use:   "replay SOURCE --since 24h",
@@ -26,21 +24,17 @@ not recorded or delivered again.`,
 			if since <= 0 {
 				return fmt.Errorf("--since must be a time span such as 24h")
 			}
-			id := make([]byte, 8)
-			if _, err := rand.Read(id); err != nil {
-				return err
-			}
 			value, err := json.Marshal(plan.Replay{
-				ID: hex.EncodeToString(id), Since: time.Now().UTC().Add(-since).Format(time.RFC3339),
+				ID: requestID(), Since: time.Now().UTC().Add(-since).Format(time.RFC3339),
 			})
 			if err != nil {
 				return err
 			}
-			return b.withFeed(cmd.Context(), args[0], func(c *bus.Conn, feed bus.Feed) error {
-				if _, err := monitorStatus(cmd.Context(), c, feed); err != nil {
+			return w.withFeed(cmd, args[0], func(ctx context.Context, c *bus.Conn, feed bus.Feed) error {
+				if _, err := monitorStatus(ctx, c, feed); err != nil {
 					return err
 				}
-				if err := c.Config().Put(cmd.Context(), plan.Key(plan.PrefixReplay, feed.Namespace, feed.Name), value); err != nil {
+				if err := c.Config().Put(ctx, plan.Key(plan.PrefixReplay, feed.Namespace, feed.Name), value); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: replay of the last %s is under way\n", feed, since)
@@ -48,7 +42,6 @@ not recorded or delivered again.`,
 			})
 		},
 	}
-	b.add(cmd)
 	cmd.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back")
 	return cmd
 }

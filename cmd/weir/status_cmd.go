@@ -3,157 +3,118 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/weir-project/weir/cmd/weir/cluster"
 	"github.com/weir-project/weir/pipeline/bus"
-	"github.com/weir-project/weir/pipeline/plan"
-	"github.com/weir-project/weir/pipeline/status"
 )
 
-func newStatus() *cobra.Command {
-	var b busFlags
-	var watch time.Duration
+// statusOptions say how the status is shown.
+type statusOptions struct {
+	watch  time.Duration
+	output string
+}
+
+func newStatus(w *world) *cobra.Command {
+	var o statusOptions
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show a line for each source: payloads, events, held, rejected",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return b.with(cmd.Context(), func(c *bus.Conn) error {
-				for {
-					if err := printStatus(cmd.Context(), cmd.OutOrStdout(), c); err != nil || watch <= 0 {
-						return err
-					}
-					select {
-					case <-cmd.Context().Done():
-						return nil
-					case <-time.After(watch):
-						fmt.Fprintln(cmd.OutOrStdout())
-					}
-				}
+		Long: `Show a line for each source and each exchange, as the components tell it on the
+bus. In a cluster, also a line for each object, as the API server knows it; when
+the bus cannot be reached that is all, and the exit code is 1.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.output != "table" && o.output != "json" {
+				return errOutput
+			}
+			s, err := w.scope(cmd, args)
+			if err != nil {
+				return err
+			}
+			c, err := w.connect(cmd)
+			if err != nil {
+				return err
+			}
+			if c != nil {
+				return clusterStatus(cmd, w, c, s, &o)
+			}
+			return w.with(cmd, s, func(ctx context.Context, conns []*bus.Conn) error {
+				return o.repeat(ctx, cmd.OutOrStdout(), func() (*report, error) { return newReport(ctx, conns, s) })
 			})
 		},
 	}
-	b.add(cmd)
-	cmd.Flags().DurationVarP(&watch, "watch", "w", 0, "print again after this time, until stopped")
-	return cmd
+	cmd.Flags().DurationVarP(&o.watch, "watch", "w", 0, "print again after this time, until stopped")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "table or json")
+	return w.addAll(cmd)
 }
 
-// sourceLine is what is known about one source.
-type sourceLine struct {
-	collector status.Collector
-	monitor   status.Monitor
-}
-
-func printStatus(ctx context.Context, out io.Writer, c *bus.Conn) error {
-	lines := map[string]*sourceLine{}
-	line := func(key, prefix string) *sourceLine {
-		name := nameOf(key, prefix)
-		if lines[name] == nil {
-			lines[name] = &sourceLine{}
-		}
-		return lines[name]
+// clusterStatus shows what the API server and the buses know. It does without a bus
+// that cannot be reached.
+func clusterStatus(cmd *cobra.Command, w *world, c *cluster.Client, s scope, o *statusOptions) error {
+	ok := true
+	failed := func(err error) {
+		ok = false
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", cmd.Root().DisplayName(), err)
 	}
-	err := eachStatus(ctx, c, plan.PrefixCollector, func(key string, data []byte) error {
-		return json.Unmarshal(data, &line(key, plan.PrefixCollector).collector)
-	})
-	if err != nil {
+	// An API server that does not answer ends it; an Exchange that is not there does not.
+	if _, err := c.Objects(cmd.Context(), s.namespace); err != nil {
 		return err
 	}
-	err = eachStatus(ctx, c, plan.PrefixMonitor, func(key string, data []byte) error {
-		return json.Unmarshal(data, &line(key, plan.PrefixMonitor).monitor)
-	})
+	exchanges, err := w.exchanges(cmd.Context(), c, s)
 	if err != nil {
-		return err
+		failed(err)
 	}
-	names := slices.Sorted(func(yield func(string) bool) {
-		for n := range lines {
-			if !yield(n) {
-				return
+	err = w.withExchanges(cmd, c, exchanges, func(ctx context.Context, conns []*bus.Conn) error {
+		return o.repeat(ctx, cmd.OutOrStdout(), func() (*report, error) {
+			objects, err := c.Objects(ctx, s.namespace)
+			if err != nil {
+				return nil, err
 			}
-		}
-	})
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SOURCE\tCOLLECTED\tPAYLOADS\tEVENTS\tSKIPPED\tREJECTED\tHELD\tSTATE")
-	for _, n := range names {
-		l := lines[n]
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", n, ago(l.collector.LastSuccess), l.collector.Payloads,
-			l.monitor.Events, l.monitor.Skipped, l.monitor.Rejected, l.monitor.Held, state(l))
+			r, err := newReport(ctx, conns, s)
+			if err != nil {
+				return nil, err
+			}
+			r.Objects = objects
+			return r, nil
+		})
+	}, failed)
+	if err == nil && !ok {
+		return &exitError{code: 1}
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return printHubs(ctx, out, c)
+	return err
 }
 
-func printHubs(ctx context.Context, out io.Writer, c *bus.Conn) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nEXCHANGE\tEVENTS\tNEW\tDELIVERED\tSTATE")
-	err := eachStatus(ctx, c, plan.PrefixHub, func(key string, data []byte) error {
-		var h status.Hub
-		if err := json.Unmarshal(data, &h); err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", nameOf(key, plan.PrefixHub), h.Events, h.Recorded, h.Delivered, result(h.Result))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return w.Flush()
-}
-
-// nameOf turns prefix.namespace.name into namespace/name.
-func nameOf(key, prefix string) string {
-	return strings.Replace(strings.TrimPrefix(key, prefix+"."), ".", "/", 1)
-}
-
-func result(r status.Result) string {
-	if r.OK {
-		return "Ready"
-	}
-	return r.Reason + ": " + r.Message
-}
-
-func eachStatus(ctx context.Context, c *bus.Conn, prefix string, fn func(key string, data []byte) error) error {
-	keys, err := c.Status().Keys(ctx, prefix+".")
-	if err != nil {
-		return err
-	}
-	for _, k := range keys {
-		data, err := c.Status().Get(ctx, k)
+// repeat prints once, or again and again until ctx ends.
+func (o *statusOptions) repeat(ctx context.Context, out io.Writer, read func() (*report, error)) error {
+	for {
+		r, err := read()
 		if err != nil {
 			return err
 		}
-		if err := fn(k, data); err != nil {
-			return fmt.Errorf("status %s: %w", k, err)
+		if o.output == "json" {
+			err = json.NewEncoder(out).Encode(r)
+		} else {
+			err = r.print(out)
+		}
+		if err != nil || o.watch <= 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+				return cause
+			}
+			return nil
+		case <-time.After(o.watch):
+			if o.output != "json" {
+				fmt.Fprintln(out)
+			}
 		}
 	}
-	return nil
-}
-
-// state is the most pressing thing about a source.
-func state(l *sourceLine) string {
-	switch {
-	case l.monitor.Incident != nil:
-		return "FormatChanged: " + l.monitor.Incident.Summary
-	case l.monitor.Reason != "" && !l.monitor.OK:
-		return result(l.monitor.Result)
-	case l.collector.Reason != "":
-		return result(l.collector.Result)
-	}
-	return "Waiting"
-}
-
-func ago(t time.Time) string {
-	if t.IsZero() {
-		return "never"
-	}
-	return time.Since(t).Truncate(time.Second).String() + " ago"
 }

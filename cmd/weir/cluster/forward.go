@@ -1,0 +1,137 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	"github.com/go-logr/logr/funcr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/httpstream"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+	"k8s.io/klog/v2"
+	streaming "k8s.io/streaming/pkg/httpstream"
+)
+
+// forward opens a local port that leads to the bus in a pod, until stop is called.
+// Only the loopback interface listens, and the bus asks for credentials.
+func (c *Client) forward(ctx context.Context, namespace, pod string, lost func(error)) (address string, stop func(), err error) {
+	t := target{"create", "pods/portforward", namespace, pod}
+	dialer, err := c.dialer(c.core.Post().Namespace(namespace).Resource("pods").Name(pod).SubResource("portforward").URL())
+	if err != nil {
+		return "", nil, fmt.Errorf("forward a port to Pod %s/%s: %w", namespace, pod, err)
+	}
+	said := &lastWords{}
+	fctx, cancel := context.WithCancel(klog.NewContext(ctx, funcr.New(said.log, funcr.Options{})))
+	ready := make(chan struct{})
+	forwarder, err := portforward.NewOnAddressesWithContext(fctx, dialer, []string{"127.0.0.1"},
+		[]string{":" + strconv.Itoa(busPort)}, ready, io.Discard, io.Discard)
+	if err != nil {
+		cancel()
+		return "", nil, fmt.Errorf("forward a port to Pod %s/%s: %w", namespace, pod, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- forwarder.ForwardPorts() }()
+	select {
+	case <-ready:
+	case err := <-ended:
+		cancel()
+		return "", nil, c.explainForward(t, errors.Join(dialer.err, err))
+	case <-ctx.Done():
+		cancel()
+		return "", nil, ctx.Err()
+	}
+	ports, err := forwarder.GetPorts()
+	if err != nil {
+		cancel()
+		return "", nil, err
+	}
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		err := <-ended
+		if fctx.Err() == nil {
+			lost(fmt.Errorf("the port that was forwarded to Pod %s/%s is closed; does the bus run in it? %w", namespace, pod, errors.Join(err, said.last())))
+		}
+	})
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(int(ports[0].Local))), func() {
+		cancel()
+		watching.Wait()
+	}, nil
+}
+
+func (c *Client) explainForward(t target, err error) error {
+	var upgrade *streaming.UpgradeFailureError
+	if errors.As(err, &upgrade) {
+		err = upgrade.Cause
+	}
+	if apierrors.IsForbidden(err) {
+		// An API server asks for create, one before version 1.35 for get where the
+		// connection is a WebSocket.
+		t.verb = "get,create"
+	}
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		return c.explain(t, err)
+	}
+	return fmt.Errorf("forward a port to Pod %s/%s: %w", t.namespace, t.name, err)
+}
+
+// dialer tries a WebSocket first, which proxies let through, then SPDY.
+type dialer struct {
+	websocket, spdy httpstream.Dialer
+	// err is why the last Dial failed. The port forwarder only tells it as text.
+	err error
+}
+
+func (c *Client) dialer(to *url.URL) (*dialer, error) {
+	ws, err := portforward.NewSPDYOverWebsocketDialer(to, c.config)
+	if err != nil {
+		return nil, err
+	}
+	transport, upgrader, err := spdy.RoundTripperFor(c.config)
+	if err != nil {
+		return nil, err
+	}
+	return &dialer{websocket: ws, spdy: spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, to)}, nil
+}
+
+// Dial implements httpstream.Dialer.
+func (d *dialer) Dial(protocols ...string) (httpstream.Connection, string, error) {
+	conn, protocol, err := d.websocket.Dial(protocols...)
+	d.err = err
+	if streaming.IsUpgradeFailure(err) || streaming.IsHTTPSProxyError(err) {
+		var ferr error
+		if conn, protocol, ferr = d.spdy.Dial(protocols...); ferr == nil {
+			d.err, err = nil, nil
+		}
+	}
+	return conn, protocol, err
+}
+
+// lastWords keeps what the port forwarder logged last.
+type lastWords struct {
+	mu   sync.Mutex
+	text string
+}
+
+func (l *lastWords) log(_, args string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = args
+}
+
+func (l *lastWords) last() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.text == "" {
+		return nil
+	}
+	return errors.New(l.text)
+}
