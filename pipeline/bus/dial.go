@@ -152,12 +152,12 @@ func readCredentials(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxCredentials+1))
+	data, err := io.ReadAll(io.LimitReader(f, layout.MaxCredentials+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errCredentials, err)
-	case len(data) > maxCredentials:
-		return nil, fmt.Errorf("%w: %s has more than %d bytes", errCredentials, name, maxCredentials)
+	case len(data) > layout.MaxCredentials:
+		return nil, fmt.Errorf("%w: %s has more than %d bytes", errCredentials, name, layout.MaxCredentials)
 	}
 	return data, nil
 }

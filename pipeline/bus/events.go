@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -80,6 +81,50 @@ func (c *Conn) RemoveEvents(ctx context.Context, consumer string) error {
 		return fmt.Errorf("remove consumer %s: %w", consumer, err)
 	}
 	return nil
+}
+
+// EventConsumers lists the consumers of events, also of hubs that are gone, sorted.
+func (c *Conn) EventConsumers(ctx context.Context) ([]string, error) {
+	var names []string
+	err := c.retry(ctx, "list consumers", func(ctx context.Context) error {
+		names = names[:0]
+		for {
+			page, total, err := c.consumerNames(ctx, streamEvent, len(names))
+			if err != nil {
+				return err
+			}
+			names = append(names, page...)
+			if len(page) == 0 || len(names) >= total {
+				return nil
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list consumers of events: %w", err)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// consumerNames asks for names from an offset on. The client's library asks about
+// the stream first, which fewer may.
+func (c *Conn) consumerNames(ctx context.Context, stream string, offset int) (names []string, total int, err error) {
+	m, err := c.nc.RequestWithContext(ctx, "$JS.API.CONSUMER.NAMES."+stream, fmt.Appendf(nil, `{"offset":%d}`, offset))
+	if err != nil {
+		return nil, 0, err
+	}
+	var answer struct {
+		Error     *jetstream.APIError `json:"error"`
+		Total     int                 `json:"total"`
+		Consumers []string            `json:"consumers"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return nil, 0, fmt.Errorf("decode answer: %w", err)
+	}
+	if answer.Error != nil {
+		return nil, 0, answer.Error
+	}
+	return answer.Consumers, answer.Total, nil
 }
 
 // eventFilters are the subjects event.<partition>.<namespace>.<feedsource> that a

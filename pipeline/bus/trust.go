@@ -6,16 +6,14 @@ import (
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/weir-project/weir/pipeline/bus/internal/layout"
 )
 
 // Trust makes the embedded server take JWT credentials (package creds) instead of
 // a token. The fields are public JWTs: whose signatures count, the account that
 // holds the streams, and the system account, which nobody uses.
 type Trust struct{ Operator, Account, System string }
-
-// maxCredentials bounds the JWT of a client. It travels in one line of the
-// protocol, and a role with many feeds has many permissions.
-const maxCredentials = 1 << 20
 
 // apply sets the options of the server.
 func (t *Trust) apply(o *server.Options) error {
@@ -47,6 +45,6 @@ func (t *Trust) apply(o *server.Options) error {
 	o.TrustedOperators = []*jwt.OperatorClaims{operator}
 	o.SystemAccount = system.Subject
 	o.AccountResolver = resolver
-	o.MaxControlLine = maxCredentials
+	o.MaxControlLine = layout.MaxCredentials
 	return nil
 }

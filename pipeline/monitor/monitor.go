@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -88,13 +90,26 @@ func (s *Stage) Run(ctx context.Context) error {
 		})
 	}
 	group.Go(func() error {
-		prefixes := append([]string{plan.PrefixDecision + ".", plan.PrefixReplay + "."}, s.keys...)
-		return s.conn.Config().Watch(ctx, prefixes, s.config.take)
+		return s.conn.Config().Watch(ctx, prefixes(s.keys), s.config.take)
 	})
 	if err := group.Wait(); err != nil && outer.Err() == nil {
 		return err
 	}
 	return nil
+}
+
+// prefixes are those of the configuration, and of the decisions and requests of
+// its namespaces: a monitor may not read others.
+func prefixes(keys []string) []string {
+	all := slices.Clone(keys)
+	for _, key := range keys {
+		below := "."
+		if parts := strings.Split(key, "."); len(parts) > 2 {
+			below += parts[1] + "."
+		}
+		all = append(all, plan.PrefixDecision+below, plan.PrefixReplay+below)
+	}
+	return all
 }
 
 // slot waits for the turn of a payload.

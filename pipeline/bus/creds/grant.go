@@ -6,6 +6,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 
 	"github.com/weir-project/weir/pipeline/bus/internal/layout"
+	"github.com/weir-project/weir/pipeline/plan"
 )
 
 // grant collects subjects. Each method is one thing that a component does, and
@@ -84,7 +85,7 @@ func (g *grant) configs(prefix string) {
 // upload stores the bytes of large payloads of a feed.
 func (g *grant) upload(stream, prefix string) {
 	g.publish(prefix + ".*.*.*")
-	g.get(stream, prefix+".*.>")
+	g.get(stream, prefix+".>")
 }
 
 func join(parts ...string) string {
@@ -95,29 +96,126 @@ func join(parts ...string) string {
 	return s
 }
 
-func (g *grant) collector(ns, feed string) {
+func (g *grant) collector(r Role) {
+	ns, feed := r.Namespace, r.object()
 	raw := join(layout.Raw, ns, feed)
 	g.publish(raw)
 	g.get(layout.StreamRaw, raw) // whether a duplicate refers to this upload
 	g.upload(layout.StreamRawParts, join(layout.RawParts, ns, feed))
-	g.config(join("collector", ns, feed))
-	g.config(join("collect", ns, feed))
-	if feed == "*" {
-		g.configs(join("collector", ns))
-		g.configs(join("collect", ns))
+	for _, prefix := range []string{plan.PrefixCollector, plan.PrefixCollect} {
+		g.configOf(prefix, r)
 	}
-	g.key(layout.StreamState, join(layout.State, "collector", ns, feed))
-	g.key(layout.StreamStatus, join(layout.Status, "collector", ns, feed))
+	g.key(layout.StreamState, join(layout.State, plan.PrefixCollector, ns, feed))
+	g.key(layout.StreamStatus, join(layout.Status, plan.PrefixCollector, ns, feed))
+}
+
+// configOf follows the configuration of the objects of a role.
+func (g *grant) configOf(prefix string, r Role) {
+	if r.shared() {
+		g.configs(join(prefix, r.Namespace))
+		return
+	}
+	g.config(join(prefix, r.Namespace, r.Object))
 }
 
 func (g *grant) monitor(r Role) {
-	ns := r.Namespace
-	g.config(join("monitor", ns, r.object()))
-	g.configs(join("monitor", ns))
-	g.key(layout.StreamStatus, join(layout.Status, "parser", ns, r.object()))
+	g.configOf(plan.PrefixMonitor, r)
+	// Decisions and requests of the namespace may be read, those of the own feeds
+	// removed.
+	g.configs(join(plan.PrefixDecision, r.Namespace))
+	g.configs(join(plan.PrefixReplay, r.Namespace))
+	g.key(layout.StreamStatus, join(layout.Status, plan.PrefixParser, r.Namespace, r.object()))
+	if r.shared() && len(r.Feeds) == 0 {
+		g.monitored(r.Namespace, "*", "*", []string{"*"})
+	}
+	for _, feed := range r.Feeds {
+		g.monitored(r.Namespace, feed, layout.Monitor(r.Namespace, feed), layout.RawReaders(r.Namespace, feed))
+	}
 }
 
-func (g *grant) exporter(Role) {}
-func (g *grant) hub(Role)      {}
-func (g *grant) operator()     {}
-func (g *grant) admin()        {}
+// monitored reads the payloads of a feed, holds them back, and makes events of them.
+func (g *grant) monitored(ns, feed, durable string, readers []string) {
+	raw := join(layout.Raw, ns, feed)
+	g.publish("$JS.API.CONSUMER.CREATE." + layout.StreamRaw + "." + durable + "." + raw)
+	g.durable(layout.StreamRaw, durable)
+	for _, name := range readers {
+		g.consume(layout.StreamRaw, name, raw)
+	}
+	g.get(layout.StreamRawParts, join(layout.RawParts, ns, feed, ">"))
+
+	held := join(layout.Held, ns, feed)
+	g.publish(held + ".*")
+	g.get(layout.StreamHeld, held+".*")
+	g.read(layout.StreamHeld, held+".>")
+	g.upload(layout.StreamHeldParts, join(layout.HeldParts, ns, feed))
+
+	g.publish(join(layout.Event, "*", ns, feed), join(layout.Rejected, ns, feed), join(layout.Dead, ns, feed))
+	g.publish(join(layout.Config, plan.PrefixDecision, ns, feed, "*"), join(layout.Config, plan.PrefixReplay, ns, feed))
+	g.key(layout.StreamState, join(layout.State, prefixBaseline, ns, feed))
+	g.key(layout.StreamState, layout.State+"."+layout.Interrupted(ns, feed))
+	g.key(layout.StreamStatus, join(layout.Status, plan.PrefixMonitor, ns, feed))
+}
+
+// prefixBaseline begins the keys of what monitors remember.
+const prefixBaseline = "baseline"
+
+func (g *grant) exporter(r Role) {
+	g.configOf(plan.PrefixSubscription, r)
+	g.config(join(plan.PrefixSources, r.ExchangeNamespace, r.Exchange))
+	deliver := join(layout.Deliver, r.Namespace, r.object())
+	g.get(layout.StreamDeliver, deliver)
+	g.read(layout.StreamDeliver, deliver)
+	g.key(layout.StreamState, join(layout.State, plan.PrefixExporter, r.Namespace, r.object()))
+	g.key(layout.StreamStatus, join(layout.Status, plan.PrefixExporter, r.Namespace, r.object()))
+	query := join(layout.Query, r.ExchangeNamespace, r.Exchange, "*", r.Namespace, r.object())
+	g.publish(query, query+".>")
+}
+
+func (g *grant) hub(r Role) {
+	for _, stream := range layout.Streams() {
+		g.publish("$JS.API.STREAM.CREATE."+stream, "$JS.API.STREAM.UPDATE."+stream, "$JS.API.STREAM.INFO."+stream)
+	}
+	g.config(join(plan.PrefixHub, r.Namespace, r.Object))
+	g.config(join(plan.PrefixSources, r.Namespace, r.Object))
+	g.configs(plan.PrefixSubscription)
+	// All consumers of events are the hub's, so none needs to be bound.
+	g.publish("$JS.API.CONSUMER.CREATE."+layout.StreamEvent+".>", "$JS.API.CONSUMER.DELETE."+layout.StreamEvent+".*",
+		"$JS.API.CONSUMER.NAMES."+layout.StreamEvent)
+	g.durable(layout.StreamEvent, "*")
+	g.publish(layout.Deliver+".*.*", layout.Rejected+".*.*", layout.Dead+".*.*")
+	for _, replica := range []string{"", ".*"} {
+		own := "." + join(plan.PrefixHub, r.Namespace, r.Object) + replica
+		g.key(layout.StreamStatus, layout.Status+own)
+		g.key(layout.StreamState, layout.State+own)
+	}
+	g.subscribe(join(layout.Query, r.Namespace, r.Object, ">"))
+	// Answers to exporters, of one or of all subscriptions of a namespace.
+	g.publish(join(layout.Inbox, string(KindExporter), ">"), join(layout.Inbox, string(KindExporter)+"s", ">"))
+}
+
+func (g *grant) operator() {
+	for stream, prefix := range map[string]string{
+		layout.StreamConfig: layout.Config, layout.StreamState: layout.State, layout.StreamStatus: layout.Status,
+	} {
+		g.key(stream, prefix+".>")
+		g.read(stream, prefix+".>")
+	}
+	g.publish("$JS.API.CONSUMER.DELETE."+layout.StreamRaw+".*", "$JS.API.CONSUMER.DELETE."+layout.StreamEvent+".*",
+		"$JS.API.CONSUMER.NAMES."+layout.StreamEvent)
+}
+
+func (g *grant) admin() {
+	for stream, prefix := range map[string]string{
+		layout.StreamHeld: layout.Held, layout.StreamRejected: layout.Rejected, layout.StreamDead: layout.Dead,
+		layout.StreamConfig: layout.Config, layout.StreamStatus: layout.Status,
+	} {
+		g.get(stream, prefix+".>")
+		g.read(stream, prefix+".>")
+	}
+	// The bytes of what is held or dead.
+	g.get(layout.StreamHeldParts, layout.HeldParts+".>")
+	g.get(layout.StreamRawParts, layout.RawParts+".>")
+	for _, prefix := range []string{plan.PrefixDecision, plan.PrefixReplay, plan.PrefixCollect} {
+		g.publish(join(layout.Config, prefix, ">"))
+	}
+}

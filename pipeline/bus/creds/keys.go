@@ -166,6 +166,9 @@ func (k *Keys) Mint(role Role, lifetime time.Duration) (userCreds []byte, expire
 	if err != nil {
 		return fail(err)
 	}
+	if len(token) > layout.MaxCredentials-1024 {
+		return fail(fmt.Errorf("%d feeds are too many for one component: spread them over several", len(role.Feeds)))
+	}
 	file, err := jwt.FormatUserConfig(token, seed)
 	if err != nil {
 		return fail(err)

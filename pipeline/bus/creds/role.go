@@ -1,7 +1,6 @@
 package creds
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,8 +56,10 @@ func Monitor(namespace, parser string, feeds []string) Role {
 	return Role{Kind: KindMonitor, Namespace: namespace, Object: parser, Feeds: slices.Compact(slices.Sorted(slices.Values(feeds)))}
 }
 
-// Monitors is the role of a monitor of all feeds of a namespace.
-func Monitors(namespace string) Role { return Role{Kind: KindMonitor, Namespace: namespace} }
+// Monitors is the role of a monitor of all Parsers of a namespace, with the feeds
+// that use them, in any order. Give the feeds: without, it may monitor any feed of
+// the namespace, and the names of consumers cannot be bound (see the package).
+func Monitors(namespace string, feeds ...string) Role { return Monitor(namespace, "", feeds) }
 
 // Exporter is the role of the exporter of one Subscription of an Exchange.
 func Exporter(namespace, subscription, exchangeNamespace, exchange string) Role {
@@ -83,6 +84,9 @@ func Admin() Role { return Role{Kind: KindAdmin} }
 // between. It is the same for roles that differ only in Feeds.
 func (r Role) Name() string {
 	name := string(r.Kind)
+	if r.shared() {
+		name += "s"
+	}
 	for _, part := range []string{r.Namespace, r.Object, r.ExchangeNamespace, r.Exchange} {
 		if part != "" {
 			name += "." + part
@@ -91,9 +95,13 @@ func (r Role) Name() string {
 	return name
 }
 
+// shared reports whether the role is that of all objects of a namespace.
+func (r Role) shared() bool {
+	return r.Object == "" && (r.Kind == KindCollector || r.Kind == KindMonitor || r.Kind == KindExporter)
+}
+
 // inbox is the prefix of the subjects on which answers come. The kind is a token of
-// its own, so that a hub can be allowed to answer exporters and nobody else. What
-// is shared by a namespace has another number of tokens than what is not.
+// its own, so that a hub can be allowed to answer exporters and nobody else.
 func (r Role) inbox() string { return layout.Inbox + "." + r.Name() }
 
 // permissions says what the role may publish and subscribe to.
@@ -106,7 +114,7 @@ func (r Role) permissions() (jwt.Permissions, error) {
 	case KindHub:
 		g.hub(r)
 	case KindCollector:
-		g.collector(r.Namespace, r.object())
+		g.collector(r)
 	case KindMonitor:
 		g.monitor(r)
 	case KindExporter:
@@ -153,9 +161,6 @@ func (r Role) check() error {
 		if err := checkName(name); err != nil {
 			return err
 		}
-	}
-	if r.Object == "" && len(r.Feeds) > 0 {
-		return errors.New("a role of all feeds of a namespace lists none")
 	}
 	return nil
 }

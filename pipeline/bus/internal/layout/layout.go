@@ -65,3 +65,7 @@ func RawReaders(namespace, feed string) []string {
 	m := Monitor(namespace, feed)
 	return []string{m + "_read0", m + "_read1", m + "_read2", m + "_read3"}
 }
+
+// MaxCredentials bounds a credentials file. Its JWT travels in one line of the
+// protocol, and a role with many feeds has many permissions.
+const MaxCredentials = 4 << 20
