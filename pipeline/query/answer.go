@@ -67,6 +67,16 @@ func (a *answer) fill(events iter.Seq2[*event.Event, error]) {
 	a.finish(nil)
 }
 
+// over tells whether the search was given up.
+func (a *answer) over() bool {
+	select {
+	case <-a.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 func (a *answer) finish(err error) {
 	a.mu.Lock()
 	a.done, a.err = true, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
 
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/event"
@@ -97,7 +98,7 @@ type stream struct {
 
 func (c *Client) open(ctx context.Context, req *hub.SearchRequest, replica int, body []byte) *stream {
 	s := &stream{
-		c: c, name: replicaName(req.Exchange, replica), pieces: make(chan piece), ended: make(chan struct{}),
+		c: c, name: replicaName(req.Exchange, replica), id: nuid.Next(), pieces: make(chan piece), ended: make(chan struct{}),
 		subject: func(verb string) string {
 			return subject(req.Exchange, replica, req.Namespace, req.Subscription, verb)
 		},
@@ -111,19 +112,21 @@ func (c *Client) open(ctx context.Context, req *hub.SearchRequest, replica int, 
 
 // fetch asks for pieces until the answer ends or ctx does.
 func (s *stream) fetch(ctx context.Context, body []byte) {
+	open := true
+	defer func() {
+		if open {
+			s.leave()
+		}
+	}()
 	m, err := s.knock(ctx, body)
 	for {
 		p := piece{err: err}
 		if err == nil {
 			p.err = s.explain(errorOf(m))
 			p.text, p.end = m.Data, m.Header.Get(headerStatus) == statusEnd
-			s.id = m.Header.Get(headerQuery)
+			open = p.err == nil && !p.end
 		}
-		if !s.hand(ctx, p) {
-			s.leave()
-			return
-		}
-		if p.err != nil || p.end {
+		if !s.hand(ctx, p) || p.err != nil || p.end {
 			return
 		}
 		if m, err = s.ask(ctx, verbNext, []byte(s.id)); err != nil {
@@ -144,9 +147,7 @@ func (s *stream) hand(ctx context.Context, p piece) bool {
 		case <-ctx.Done():
 			return false
 		case <-keep.C:
-			if s.id != "" {
-				_ = s.c.conn.Core().Publish(s.subject(verbKeep), []byte(s.id)) // else the next request tells
-			}
+			_ = s.c.conn.Core().Publish(s.subject(verbKeep), []byte(s.id)) // else the next request tells
 		}
 	}
 }
@@ -154,9 +155,7 @@ func (s *stream) hand(ctx context.Context, p piece) bool {
 // leave tells the replica that nobody reads any more. If that is lost, idleness
 // tells it.
 func (s *stream) leave() {
-	if s.id != "" {
-		_ = s.c.conn.Core().Publish(s.subject(verbClose), []byte(s.id))
-	}
+	_ = s.c.conn.Core().Publish(s.subject(verbClose), []byte(s.id))
 }
 
 // knock opens the answer. A replica that is not there, or not ready, is tried again
@@ -186,7 +185,11 @@ func (s *stream) knock(ctx context.Context, body []byte) (*nats.Msg, error) {
 func (s *stream) ask(ctx context.Context, verb string, body []byte) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.c.patience)
 	defer cancel()
-	return s.c.conn.Core().RequestMsgWithContext(ctx, &nats.Msg{Subject: s.subject(verb), Data: body})
+	m := &nats.Msg{Subject: s.subject(verb), Data: body}
+	if verb == verbOpen {
+		m.Header = nats.Header{headerQuery: {s.id}}
+	}
+	return s.c.conn.Core().RequestMsgWithContext(ctx, m)
 }
 
 func (s *stream) explain(err error) error {

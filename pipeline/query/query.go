@@ -37,9 +37,9 @@ const (
 	verbClose = "close"
 )
 
-// Headers of an answer.
+// Headers.
 const (
-	headerQuery  = "Weir-Query"  // names the answer in next, keep and close
+	headerQuery  = "Weir-Query"  // of open: how next, keep and close name the answer
 	headerStatus = "Weir-Status" // more, end, or why it failed
 	headerError  = "Weir-Error"  // one line
 )

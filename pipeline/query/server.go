@@ -11,13 +11,13 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/hub"
 	"github.com/weir-project/weir/pipeline/plan"
+	"github.com/weir-project/weir/pipeline/store"
 )
 
 // Bounds of what is open at once: an answer costs half a MiB and the cursors of
@@ -25,6 +25,7 @@ import (
 const (
 	maxOpenEach = 32 // of one subscription, over all its exporters
 	maxOpen     = 512
+	maxID       = 64 // characters of the name of an answer
 )
 
 // Archive answers questions. A hub does.
@@ -146,7 +147,7 @@ func (s *Server) find(who plan.Ref, id string) *answer {
 }
 
 func (s *Server) opened(m *nats.Msg, who plan.Ref) {
-	id := nuid.Next()
+	id := m.Header.Get(headerQuery)
 	ctx, a, err := s.enter(who, id)
 	if err != nil {
 		s.metrics.questions.WithLabelValues(statusOf(err)).Inc()
@@ -169,7 +170,7 @@ func (s *Server) opened(m *nats.Msg, who plan.Ref) {
 	a.begin()
 	go func() {
 		defer s.work.Done()
-		s.reply(m, a, id)
+		s.reply(m, a)
 	}()
 }
 
@@ -180,6 +181,8 @@ func (s *Server) enter(who plan.Ref, id string) (context.Context, *answer, error
 	switch {
 	case !s.ready || s.running.Err() != nil:
 		return nil, nil, hub.ErrNotReady
+	case id == "" || len(id) > maxID || s.open[key(who, id)] != nil:
+		return nil, nil, fmt.Errorf("%w: %q names no new answer", store.ErrQuery, id[:min(len(id), maxID)])
 	case s.count[who] >= maxOpenEach:
 		return nil, nil, fmt.Errorf("%w: subscription %s has %d questions open", hub.ErrBusy, who, maxOpenEach)
 	case len(s.open) >= maxOpen:
@@ -227,12 +230,12 @@ func (s *Server) next(m *nats.Msg, who plan.Ref) {
 	}
 	go func() {
 		defer s.work.Done()
-		s.reply(m, a, id)
+		s.reply(m, a)
 	}()
 }
 
 // reply waits for a piece and sends it. The last one ends the answer.
-func (s *Server) reply(m *nats.Msg, a *answer, id string) {
+func (s *Server) reply(m *nats.Msg, a *answer) {
 	buf, _ := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	a.idle.Reset(s.idle)
@@ -240,12 +243,8 @@ func (s *Server) reply(m *nats.Msg, a *answer, id string) {
 	a.idle.Reset(s.idle)
 	*buf = piece
 	status := statusMore
-	select {
-	case <-a.ended:
-		if err == nil && !end {
-			err = errGone
-		}
-	default:
+	if a.over() && (err != nil || !end) {
+		err = errGone
 	}
 	switch {
 	case err != nil:
@@ -259,9 +258,7 @@ func (s *Server) reply(m *nats.Msg, a *answer, id string) {
 		out.Header[headerError] = []string{oneLine(err)}
 		s.o.Log.V(1).Info("question failed", "status", status, "error", err.Error())
 	}
-	if status == statusMore {
-		out.Header[headerQuery] = []string{id}
-	} else {
+	if status != statusMore {
 		s.metrics.questions.WithLabelValues(status).Inc()
 		a.cancel()
 	}
