@@ -129,18 +129,27 @@ func TestRegistryDigestAndPullSecretsReachThePodsThatTheOperatorMakes(t *testing
 	}
 }
 
-func TestImagesAreNamedByTheVersionOfTheChart(t *testing.T) {
-	var chart struct {
-		AppVersion  string            `json:"appVersion"`
-		Annotations map[string]string `json:"annotations"`
-	}
+// chart is what Chart.yaml says.
+type chart struct {
+	AppVersion  string            `json:"appVersion"`
+	Annotations map[string]string `json:"annotations"`
+}
+
+func metadata(t *testing.T) chart {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(chartDir, "Chart.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := yaml.Unmarshal(text, &chart); err != nil {
+	var c chart
+	if err := yaml.Unmarshal(text, &c); err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func TestImagesAreNamedByTheVersionOfTheChart(t *testing.T) {
+	chart := metadata(t)
 	deployment, err := json.Marshal(find(t, render(t, "default"), "weir-system/Deployment/weir-operator").Object)
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 	"k8s.io/pod-security-admission/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
 
 	"github.com/weir-project/weir/hack/assets"
 )
@@ -165,10 +166,12 @@ func TestInstallUpgradeAndUninstallLeaveWhatIsPromised(t *testing.T) {
 		}
 	}
 
-	exchange := object{unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "feeds.weir.dev/v1alpha1", "kind": "Exchange",
-		"metadata": map[string]any{"name": "main", "namespace": "default"},
-	}}}
+	var examples []map[string]any
+	if err := yaml.Unmarshal([]byte(metadata(t).Annotations["artifacthub.io/crdsExamples"]), &examples); err != nil || len(examples) == 0 {
+		t.Fatal(examples, err)
+	}
+	exchange := object{unstructured.Unstructured{Object: examples[0]}}
+	exchange.SetNamespace("default")
 	c.eventually(t, "the API serves Exchanges", func(ctx context.Context) error {
 		return c.Create(ctx, exchange.DeepCopy())
 	})

@@ -202,3 +202,24 @@ func TestEveryAlertHasASeverityASummaryAndASectionOfTheRunbook(t *testing.T) {
 		}
 	}
 }
+
+var reasonOf = regexp.MustCompile(`reason="(\w+)"`)
+
+func TestReasonsThatAlertsLookForAreReasonsOfTheAPI(t *testing.T) {
+	source, err := os.ReadFile("../api/v1alpha1/conditions.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, a := range alerts(t) {
+		for _, m := range reasonOf.FindAllStringSubmatch(a.Expr, -1) {
+			found++
+			if !strings.Contains(string(source), `= "`+m[1]+`"`) {
+				t.Errorf("%s: the API has no reason %s", a.Alert, m[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no alert looks for a reason")
+	}
+}

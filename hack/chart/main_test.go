@@ -35,7 +35,7 @@ func TestWhatIsGeneratedIsCommitted(t *testing.T) {
 // Kubernetes judges what these values hold; global belongs to the parent chart.
 var open = map[string]bool{
 	"global": true, "affinity": true, "tolerations[]": true, "topologySpreadConstraints[]": true, "extraObjects[]": true,
-	"networkPolicies.scrapeFrom[]": true, "networkPolicies.extraEgress[]": true,
+	"networkPolicies.extraEgress[]": true,
 }
 
 func TestEveryObjectOfTheSchemaRefusesUnknownKeysAndEveryValueIsDescribed(t *testing.T) {

@@ -2,7 +2,7 @@
 {{- define "weir.rules" -}}
 - apiGroups: [feeds.weir.dev]
   resources: [exchanges, feedsources, parsers, subscriptions]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch]
 - apiGroups: [feeds.weir.dev]
   resources: [formatchanges]
   verbs: [get, list, watch, create, patch, delete]
