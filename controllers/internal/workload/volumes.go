@@ -11,7 +11,7 @@ import (
 // Where volumes are mounted.
 const (
 	pathBus     = "/etc/weir/bus"
-	pathSecrets = "/etc/weir/secrets" //nolint:gosec // a folder, no credential
+	pathSecrets = "/etc/weir/secrets"
 	pathTrust   = "/etc/weir/trust"
 	pathData    = "/data"
 	pathFiles   = "/files"
