@@ -53,6 +53,8 @@ type Server struct {
 	port   int // fixed after the first start, so that clients find a restarted server
 	closed bool
 
+	entrance *entrance // nil without Trust or Listen
+
 	quit    chan struct{}
 	watched chan struct{} // closed when the watchdog has ended
 }
@@ -71,8 +73,25 @@ func StartServer(o ServerOptions) (*Server, error) {
 		lock.Close()
 		return nil, fmt.Errorf("start bus in %s: %w", o.Dir, err)
 	}
+	if err := s.enter(); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("start bus in %s: %w", o.Dir, err)
+	}
 	go s.watch()
 	return s, nil
+}
+
+// enter opens the entrance of clients with credentials.
+func (s *Server) enter() error {
+	if s.opts.Trust == nil || s.opts.Listen == "" {
+		return nil
+	}
+	e, err := newEntrance(s.opts.Listen, s.InProcessConn, s.opts.Log)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.entrance, s.port = e, e.port()
+	return nil
 }
 
 func (s *Server) options() (*server.Options, error) {
@@ -105,7 +124,10 @@ func (s *Server) options() (*server.Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: port must be a number", s.opts.Listen)
 	}
-	if ip := net.ParseIP(host); s.opts.Token == "" && s.opts.Trust == nil && (ip == nil || !ip.IsLoopback()) {
+	if s.opts.Trust != nil {
+		return o, nil // clients come through the entrance
+	}
+	if ip := net.ParseIP(host); s.opts.Token == "" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("listen address %q: a token is needed except on a loopback address", s.opts.Listen)
 	}
 	o.DontListen = false
@@ -226,6 +248,13 @@ func (s *Server) Shutdown() {
 	close(s.quit)
 	s.mu.Unlock()
 	<-s.watched
+	s.stop()
+}
+
+func (s *Server) stop() {
+	if s.entrance != nil {
+		s.entrance.close()
+	}
 	ns := s.current()
 	ns.Shutdown()
 	ns.WaitForShutdown()
