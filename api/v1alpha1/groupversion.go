@@ -20,6 +20,9 @@ import (
 // GroupVersion is the API group and version of every kind in this package.
 var GroupVersion = schema.GroupVersion{Group: "feeds.weir.dev", Version: "v1alpha1"}
 
+// SchemeGroupVersion is GroupVersion under the name that generated code uses.
+var SchemeGroupVersion = GroupVersion
+
 var (
 	schemeBuilder = runtime.NewSchemeBuilder(addKnownTypes)
 

@@ -23,6 +23,12 @@ const (
 	PrefixSources      = "sources"      // sources.<namespace>.<exchange>: Sources
 )
 
+// Keys of the status bucket, beside those that a component has in both.
+const (
+	PrefixParser   = "parser"   // parser.<namespace>.<parser>: status.Parser
+	PrefixExporter = "exporter" // exporter.<namespace>.<subscription>: status.Exporter
+)
+
 // Key joins a prefix and names: Key(PrefixCollector, "default", "feodo").
 func Key(prefix string, names ...string) string {
 	for _, n := range names {

@@ -84,3 +84,13 @@ type Exporter struct {
 	Events   int64 `json:"events"`
 	Streams  int64 `json:"streams"`
 }
+
+// Parser is what a monitor found when it ran the examples of a Parser: key
+// parser.<namespace>.<parser>.
+type Parser struct {
+	Result
+	// Examples is how many there are, Failed the names of those that do not give what
+	// they promise.
+	Examples int      `json:"examples"`
+	Failed   []string `json:"failed,omitempty"`
+}

@@ -1,0 +1,252 @@
+// Package scope is what the reconcilers of all kinds share: what they work with,
+// and how a reconcile ends.
+package scope
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	applyapps "k8s.io/client-go/applyconfigurations/apps/v1"
+	applycore "k8s.io/client-go/applyconfigurations/core/v1"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/recorder"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/controllers/internal/apply"
+	"github.com/weir-project/weir/controllers/internal/buslink"
+	"github.com/weir-project/weir/controllers/internal/failure"
+	"github.com/weir-project/weir/controllers/internal/keyring"
+	"github.com/weir-project/weir/controllers/internal/metrics"
+	"github.com/weir-project/weir/controllers/internal/workload"
+	"github.com/weir-project/weir/controllers/internal/world"
+	"github.com/weir-project/weir/pipeline/bus/creds"
+	"github.com/weir-project/weir/pipeline/plan"
+)
+
+// AnnotationRole on pods is the hash of what their credentials allow.
+const AnnotationRole = "feeds.weir.dev/role"
+
+// Base is what every reconciler has.
+type Base struct {
+	client.Client
+	Applier  *apply.Applier
+	Links    *buslink.Links
+	Ring     *keyring.Ring
+	Recorder recorder.EventRecorder
+	Metrics  *metrics.Metrics
+	// Secrets reads the metadata of Secrets from a cache of its own.
+	Secrets  client.Reader
+	Workload workload.Options
+	// Namespaces tells whether the operator may read namespaces.
+	Namespaces bool
+	// SecretWatch rolls pods when a Secret that they use changes.
+	SecretWatch bool
+	Now         func() time.Time
+}
+
+// World for one reconcile.
+func (b *Base) World(ctx context.Context) *world.World { return world.New(ctx, b.Client, b.Namespaces) }
+
+// Link to the bus of an exchange; what is not connected says so when it is used.
+func (b *Base) Link(exchange plan.Ref) *buslink.Link {
+	return b.Links.Get(types.NamespacedName(exchange))
+}
+
+// Credentials makes the Secret with which a component of the exchange talks to the
+// bus, and puts the role on the pods in set, so that they start again when it
+// changes. rotateAt is when to look again.
+func (b *Base) Credentials(ctx context.Context, e *v1alpha1.Exchange, owner client.Object, set workload.Set, c Component) (rotateAt time.Time, err error) {
+	keys, err := b.Ring.Keys(ctx, e)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("keys of the bus: %w", err)
+	}
+	rotateAt, role, err := b.Ring.Credentials(ctx, owner, c.Secret, c.Labels, keys, c.Role)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("credentials for the bus: %w", err)
+	}
+	annotatePods(set, c.Secret, role)
+	return rotateAt, nil
+}
+
+// Component of the data plane that needs credentials.
+type Component struct {
+	Secret string
+	Labels map[string]string
+	Role   creds.Role
+}
+
+// annotatePods puts the role on the pods that mount the Secret: a pod keeps the
+// permissions that it connected with.
+func annotatePods(set workload.Set, secret, role string) {
+	for _, o := range set {
+		var template *applycore.PodTemplateSpecApplyConfiguration
+		switch w := o.Config.(type) {
+		case *applyapps.DeploymentApplyConfiguration:
+			template = w.Spec.Template
+		case *applyapps.StatefulSetApplyConfiguration:
+			template = w.Spec.Template
+		default:
+			continue
+		}
+		for _, v := range template.Spec.Volumes {
+			if v.Secret != nil && v.Secret.SecretName != nil && *v.Secret.SecretName == secret {
+				template.WithAnnotations(map[string]string{AnnotationRole: role})
+			}
+		}
+	}
+}
+
+// DropCredentials deletes the Secret of a component that has no pod of its own any
+// more.
+func (b *Base) DropCredentials(ctx context.Context, owner client.Object, name string) error {
+	m := &metav1.PartialObjectMetadata{}
+	m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	err := b.Secrets.Get(ctx, client.ObjectKey{Namespace: owner.GetNamespace(), Name: name}, m)
+	if err != nil || !metav1.IsControlledBy(m, owner) {
+		return client.IgnoreNotFound(err)
+	}
+	return client.IgnoreNotFound(b.Delete(ctx, m, client.Preconditions{UID: ptr.To(m.UID)}))
+}
+
+// Prunable are the kinds of children that may be wanted no more.
+func Prunable() []client.ObjectList {
+	return []client.ObjectList{
+		&appsv1.DeploymentList{}, &corev1.ServiceAccountList{}, &networkingv1.NetworkPolicyList{},
+	}
+}
+
+// SecretVersions hashes the versions of the Secrets that refs name, those that are
+// missing included. It is empty when Secrets are not watched.
+func (b *Base) SecretVersions(ctx context.Context, namespace string, refs []v1alpha1.FieldRef) (string, error) {
+	versions, err := b.SecretResourceVersions(ctx, namespace, refs)
+	if err != nil || len(versions) == 0 {
+		return "", err
+	}
+	return workload.SecretsHash(versions), nil
+}
+
+// SecretResourceVersions are those of the Secrets that refs name, by name.
+func (b *Base) SecretResourceVersions(ctx context.Context, namespace string, refs []v1alpha1.FieldRef) (map[string]string, error) {
+	versions := map[string]string{}
+	if !b.SecretWatch {
+		return versions, nil
+	}
+	for _, name := range world.SecretNames(refs) {
+		m := &metav1.PartialObjectMetadata{}
+		m.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+		err := b.Secrets.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, m)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("look at Secret %s: %w", name, err)
+		}
+		versions[name] = m.ResourceVersion
+	}
+	return versions, nil
+}
+
+// Outcome is how a reconcile ended.
+type Outcome struct {
+	// Kind and Object that was reconciled.
+	Kind   string
+	Object client.Object
+	// Was and Conditions are the conditions before and now. Conditions are merged
+	// already.
+	Was, Conditions []metav1.Condition
+	// Changed tells that the status differs; Status is what to apply then.
+	Changed bool
+	Status  runtime.ApplyConfiguration
+	// Err of the phases.
+	Err error
+	// Again is when to look again at the latest; zero is never.
+	Again time.Time
+}
+
+// Finish writes the status if it changed, tells transitions, and turns the outcome
+// into what the queue wants.
+func (b *Base) Finish(ctx context.Context, o Outcome) (ctrl.Result, error) {
+	ready := meta.FindStatusCondition(o.Conditions, v1alpha1.ConditionReady)
+	b.Metrics.Ready(o.Kind, o.Object.GetNamespace(), o.Object.GetName(), ready.Status == metav1.ConditionTrue)
+	if o.Changed {
+		if err := b.Status().Apply(ctx, o.Status, client.FieldOwner(apply.FieldOwner), client.ForceOwnership); err != nil {
+			return ctrl.Result{}, errors.Join(o.Err, client.IgnoreNotFound(fmt.Errorf("write status: %w", err)))
+		}
+		b.tell(o, ready)
+	}
+	return b.result(ctx, o)
+}
+
+// tell records an event when Ready or its reason changed.
+func (b *Base) tell(o Outcome, ready *metav1.Condition) {
+	was := meta.FindStatusCondition(o.Was, v1alpha1.ConditionReady)
+	if was != nil && was.Status == ready.Status && was.Reason == ready.Reason {
+		return
+	}
+	if was == nil && ready.Status != metav1.ConditionTrue && ready.Reason != v1alpha1.ReasonInvalidSpec {
+		return // it has only just begun
+	}
+	kind := corev1.EventTypeNormal
+	if ready.Status != metav1.ConditionTrue {
+		kind = corev1.EventTypeWarning
+	}
+	message := ready.Message
+	if message == "" {
+		message = "Ready"
+	}
+	b.Recorder.Eventf(o.Object, nil, kind, ready.Reason, "Reconcile", "%s", message)
+}
+
+func (b *Base) result(ctx context.Context, o Outcome) (ctrl.Result, error) {
+	var r ctrl.Result
+	if !o.Again.IsZero() {
+		r.RequeueAfter = max(o.Again.Sub(b.Now()), time.Second)
+		r.Priority = ptr.To(handler.LowPriority) // nobody waits for it
+	}
+	if o.Err == nil {
+		return r, nil
+	}
+	if failure.PolicyOf(o.Err) == failure.Retry {
+		return ctrl.Result{}, o.Err
+	}
+	logr.FromContextOrDiscard(ctx).V(1).Info("waiting", "reason", failure.Reason(o.Err, ""), "error", o.Err.Error())
+	return r, nil
+}
+
+// Same compares statuses.
+func Same(x, y any) bool { return equality.Semantic.DeepEqual(x, y) }
+
+// Earliest of times that are set.
+func Earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+// Deployment returns nil if it is not in the cache.
+func (b *Base) Deployment(ctx context.Context, namespace, name string) (*appsv1.Deployment, error) {
+	d := &appsv1.Deployment{}
+	err := b.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, d)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // not there yet is no failure
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get Deployment %s: %w", name, err)
+	}
+	return d, nil
+}
