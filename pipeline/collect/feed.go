@@ -31,27 +31,33 @@ type feed struct {
 	metrics   *metrics
 	watch     func(*plan.Collector) // keeps wake up to date
 
-	updates chan *plan.Collector // holds the newest only
-	wake    chan struct{}        // a file changed
+	updates  chan *plan.Collector // holds the newest only
+	wake     chan struct{}        // a file changed
+	requests chan string          // to collect now; the newest only
 
 	cfg      *plan.Collector
 	schedule *schedule
 	status   status.Collector
 	due      time.Time // of the next collection; zero: none
+	wanted   string    // request that waits for its collection
+	carrying string    // request that the running collection carries out
 	done     chan outcome
 	cancel   context.CancelFunc // of the running collection; nil: none runs
 }
 
 // update hands a new configuration over without waiting.
-func (f *feed) update(cfg *plan.Collector) {
+func (f *feed) update(cfg *plan.Collector) { newest(f.updates, cfg) }
+
+// newest puts a value into a channel of one, in place of an older one.
+func newest[T any](c chan T, v T) {
 	for {
 		select {
-		case f.updates <- cfg:
+		case c <- v:
 			return
 		default:
 		}
 		select { // throw the older one away
-		case <-f.updates:
+		case <-c:
 		default:
 		}
 	}
@@ -80,6 +86,8 @@ func (f *feed) run(ctx context.Context, states, statuses bucket) {
 			f.adopt(cfg, anchor)
 		case <-f.wake:
 			f.soon()
+		case id := <-f.requests:
+			f.request(id)
 		case <-timer.C:
 			f.start(ctx)
 		case out := <-f.done:
@@ -146,6 +154,7 @@ func (f *feed) adopt(cfg *plan.Collector, anchor time.Time) {
 	case !sameBeat:
 		f.due = f.resume(now)
 	}
+	f.hurry(now)
 	f.status.Next = f.due.UTC()
 	f.watch(cfg)
 	f.report(f.key, f.status)
@@ -168,6 +177,7 @@ func (f *feed) resume(now time.Time) time.Time {
 func (f *feed) halt(ok bool, reason, message string, now time.Time) {
 	f.due = time.Time{}
 	f.status.Next = time.Time{}
+	f.drop()
 	f.transition(ok, reason, message, now)
 	f.report(f.key, f.status)
 	f.log.Info("feed halted", "reason", reason, "message", message)
@@ -185,6 +195,12 @@ func (f *feed) start(ctx context.Context) {
 	now := time.Now()
 	f.status.Attempts++
 	f.status.LastAttempt = now.UTC()
+	select {
+	case id := <-f.requests: // made before the start, so this is what it asks for
+		f.request(id)
+	default:
+	}
+	f.carrying, f.wanted = f.wanted, ""
 	ctx, f.cancel = context.WithCancel(ctx)
 	cfg, done := f.cfg, f.done
 	go func() { done <- f.collector.collect(ctx, cfg, now) }()
@@ -199,6 +215,9 @@ func (f *feed) interrupt() {
 	f.cancel()
 	<-f.done
 	f.cancel = nil
+	if f.wanted == "" {
+		f.wanted, f.carrying = f.carrying, ""
+	}
 }
 
 // finish turns an outcome into status, metrics, one line of log, and the time of
@@ -234,6 +253,7 @@ func (f *feed) finish(out outcome, now time.Time) {
 		}
 		log.Info("collected", "reason", reason, "payloads", out.payloads, "bytes", out.bytes, "next", f.due.UTC().Format(time.RFC3339))
 	}
+	f.requested(now)
 	f.status.Next = f.due.UTC()
 	f.metrics.observe(f.cfg, reason, out, now.Sub(f.status.LastAttempt), now)
 	f.report(f.key, f.status)

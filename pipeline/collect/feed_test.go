@@ -78,7 +78,7 @@ func newBubble(t *testing.T, sc *script) *bubble {
 			b.reports = append(b.reports, s)
 		},
 		watch:   func(*plan.Collector) {},
-		updates: make(chan *plan.Collector, 1), wake: make(chan struct{}, 1),
+		updates: make(chan *plan.Collector, 1), wake: make(chan struct{}, 1), requests: make(chan string, 1),
 	}
 	return b
 }

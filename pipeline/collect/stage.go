@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -46,14 +47,16 @@ type Options struct {
 	// AllowNets are networks that feeds may come from besides the public
 	// Internet, and that may get credentials without encryption.
 	AllowNets []netip.Prefix
-	// Keys are the prefixes (or whole keys) in the config bucket that this stage
-	// collects; "collector." if empty.
-	Keys []string
+	// Keys of the config bucket, or prefixes that end in a dot, are the feeds that
+	// this stage collects; "collector." if empty. Of these, Share is what it has.
+	Keys  []string
+	Share plan.Share
 }
 
 // Stage runs the collectors. Use New.
 type Stage struct {
 	keys      []string
+	share     plan.Share
 	log       logr.Logger
 	config    bucket
 	state     bucket
@@ -62,9 +65,10 @@ type Stage struct {
 	metrics   *metrics
 	watches   *watches
 
-	feeds   map[string]*running
-	wg      sync.WaitGroup
-	started atomic.Bool
+	feeds    map[string]*running
+	requests map[string]string // to collect now: ids by the key of the feed
+	wg       sync.WaitGroup
+	started  atomic.Bool
 }
 
 // running is a feed with the means to end it.
@@ -107,7 +111,8 @@ func newStage(o Options, b buses, rate time.Duration) (*Stage, error) {
 		return nil, fail(v1alpha1.ReasonInvalidSpec, stall, "spec: one of http and file is needed")
 	}
 	return &Stage{
-		keys:      o.Keys,
+		keys:      withRequests(o.Keys),
+		share:     o.Share,
 		log:       o.Log,
 		config:    b.config,
 		state:     b.state,
@@ -116,7 +121,19 @@ func newStage(o Options, b buses, rate time.Duration) (*Stage, error) {
 		metrics:   m,
 		watches:   newWatches(o.FilesRoot, o.Log),
 		feeds:     map[string]*running{},
+		requests:  map[string]string{},
 	}, nil
+}
+
+// withRequests adds the keys of requests to collect now to those of the feeds.
+func withRequests(keys []string) []string {
+	all := slices.Clone(keys)
+	for _, k := range keys {
+		if rest, ok := strings.CutPrefix(k, plan.PrefixCollector+"."); ok {
+			all = append(all, plan.PrefixCollect+"."+rest)
+		}
+	}
+	return all
 }
 
 // Ready returns nil once every feed of the configuration is running.
@@ -160,6 +177,9 @@ func (s *Stage) apply(ctx context.Context, e bus.Entry) {
 	case e.Key == "":
 		s.started.Store(true)
 		s.log.Info("configuration read", "feeds", len(s.feeds))
+	case !s.share.HasKey(e.Key):
+	case strings.HasPrefix(e.Key, plan.PrefixCollect+"."):
+		s.request(e)
 	case !strings.HasPrefix(e.Key, plan.PrefixCollector+"."):
 	case e.Value == nil:
 		s.remove(ctx, e.Key)
@@ -178,6 +198,26 @@ func (s *Stage) apply(ctx context.Context, e bus.Entry) {
 	s.metrics.feeds.Set(float64(len(s.feeds)))
 }
 
+// request takes a request to collect a feed now. It may be there before the feed.
+func (s *Stage) request(e bus.Entry) {
+	key := plan.PrefixCollector + strings.TrimPrefix(e.Key, plan.PrefixCollect)
+	var now plan.CollectNow
+	if e.Value != nil {
+		if err := json.Unmarshal(e.Value, &now); err != nil {
+			s.log.Error(err, "request ignored", "key", e.Key)
+			return
+		}
+	}
+	if now.ID == "" {
+		delete(s.requests, key)
+		return
+	}
+	s.requests[key] = now.ID
+	if r, ok := s.feeds[key]; ok {
+		newest(r.feed.requests, now.ID)
+	}
+}
+
 // ensure starts a feed, or hands it its new configuration.
 func (s *Stage) ensure(ctx context.Context, key string, cfg *plan.Collector) {
 	if r, ok := s.feeds[key]; ok {
@@ -192,6 +232,10 @@ func (s *Stage) ensure(ctx context.Context, key string, cfg *plan.Collector) {
 		metrics:   s.metrics,
 		updates:   make(chan *plan.Collector, 1),
 		wake:      make(chan struct{}, 1),
+		requests:  make(chan string, 1),
+	}
+	if id := s.requests[key]; id != "" {
+		newest(f.requests, id)
 	}
 	f.watch = func(cfg *plan.Collector) { s.watches.set(key, cfg, f.wake) }
 	f.update(cfg)

@@ -65,7 +65,11 @@ func (c *config) take(e bus.Entry) error {
 }
 
 func (c *config) takeMonitor(key string, value []byte) error {
+	if !c.stage.share.HasKey(key) {
+		return nil
+	}
 	if value == nil {
+		c.stage.examiner.forget(key)
 		delete(c.monitors, key)
 		delete(c.age, key)
 		return nil
@@ -76,6 +80,7 @@ func (c *config) takeMonitor(key string, value []byte) error {
 	}
 	c.changes++
 	c.monitors[key], c.age[key] = m, c.changes
+	c.stage.examiner.examine(key, m)
 	return nil
 }
 

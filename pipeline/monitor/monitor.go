@@ -30,9 +30,11 @@ type Options struct {
 	Log  logr.Logger
 	// Metrics may be nil.
 	Metrics prometheus.Registerer
-	// Keys are the prefixes of the configuration keys that are this monitor's, for
-	// example "monitor.default."; "monitor." if empty.
-	Keys []string
+	// Keys of the config bucket, or prefixes that end in a dot, are the Parsers that
+	// this stage works for, for example "monitor.default."; "monitor." if empty. Of
+	// these, Share is what it has.
+	Keys  []string
+	Share plan.Share
 }
 
 // Stage runs the monitors of any number of feeds in one process.
@@ -41,10 +43,13 @@ type Stage struct {
 	log   logr.Logger
 	meter *meter
 	keys  []string
+	share plan.Share
 	// slots bounds how many payloads are parsed at once, and with it memory.
 	slots  chan struct{}
 	synced atomic.Bool
 	config *config
+
+	examiner *examiner
 }
 
 // New makes a monitor. Run starts it.
@@ -60,8 +65,9 @@ func New(o Options) (*Stage, error) {
 	if len(keys) == 0 {
 		keys = []string{plan.PrefixMonitor + "."}
 	}
-	s := &Stage{conn: o.Conn, log: o.Log, meter: m, keys: keys, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
+	s := &Stage{conn: o.Conn, log: o.Log, meter: m, keys: keys, share: o.Share, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
 	s.config = newConfig(s)
+	s.examiner = newExaminer(o.Conn.Status(), o.Log)
 	return s, nil
 }
 
@@ -92,6 +98,7 @@ func (s *Stage) Run(ctx context.Context) error {
 	group.Go(func() error {
 		return s.conn.Config().Watch(ctx, prefixes(s.keys), s.config.take)
 	})
+	group.Go(func() error { return s.examiner.run(ctx) })
 	if err := group.Wait(); err != nil && outer.Err() == nil {
 		return err
 	}

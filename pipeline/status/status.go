@@ -29,6 +29,9 @@ type Collector struct {
 	LastSuccess time.Time `json:"lastSuccess"`
 	LastChange  time.Time `json:"lastChange"`
 	Next        time.Time `json:"next"`
+	// Requested is the id of the last request to collect now (plan.CollectNow) that
+	// was carried out, or dropped because the feed is suspended or invalid.
+	Requested string `json:"requested,omitempty"`
 }
 
 // Monitor is the status of one FeedSource at its monitor: key
