@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/weir-project/weir/pipeline/bus"
+	"github.com/weir-project/weir/pipeline/plan"
 )
 
 // weir runs the command line in this process.
@@ -193,7 +194,11 @@ func TestAFolderWhereNothingRunsCanBeLookedAt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(conn.Setup(t.Context(), bus.Retention{}), conn.Close()); err != nil {
+	err = errors.Join(conn.Setup(t.Context(), bus.Retention{}),
+		conn.Config().Put(t.Context(), plan.Key(plan.PrefixCollector, "default", "c2"), []byte(`{}`)),
+		conn.Config().Put(t.Context(), plan.Key(plan.PrefixCollector, "default", "idle"), []byte(`{"spec": {"suspend": true}}`)),
+		conn.Close())
+	if err != nil {
 		t.Fatal(err)
 	}
 	server.Shutdown()
@@ -204,6 +209,18 @@ func TestAFolderWhereNothingRunsCanBeLookedAt(t *testing.T) {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("weir %s: exit %d, %q%q", args, code, out, errs)
 		}
+	}
+	if code, out, errs := weir(t, "", "status", "-o", "json", "--data", data); code != 0 || out != "{\"sources\":[],\"exchanges\":[]}\n" {
+		t.Errorf("status: exit %d, %q%q", code, out, errs)
+	}
+	if code, out, errs := weir(t, "", "collect", "c2", "--data", data); code != 0 || out != "default/c2: collection was asked for\n" {
+		t.Errorf("collect: exit %d, %q%q", code, out, errs)
+	}
+	if code, _, errs := weir(t, "", "collect", "idle", "--data", data); code != 1 || !strings.Contains(errs, "default/idle is suspended") {
+		t.Errorf("collect: exit %d, %q", code, errs)
+	}
+	if code, _, errs := weir(t, "", "collect", "none", "--data", data); code != 1 || !strings.Contains(errs, "there is no FeedSource default/none") {
+		t.Errorf("collect: exit %d, %q", code, errs)
 	}
 	if code, _, errs := weir(t, "", "held", "release", "c2", "--data", data); code != 1 || !strings.Contains(errs, "nothing is known about a FeedSource default/c2") {
 		t.Errorf("held release: exit %d, %q", code, errs)

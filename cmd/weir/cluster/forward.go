@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/go-logr/logr/funcr"
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/portforward"
@@ -29,7 +29,7 @@ func (c *Client) forward(ctx context.Context, namespace, pod string, lost func(e
 		return "", nil, fmt.Errorf("forward a port to Pod %s/%s: %w", namespace, pod, err)
 	}
 	said := &lastWords{}
-	fctx, cancel := context.WithCancel(klog.NewContext(ctx, funcr.New(said.log, funcr.Options{})))
+	fctx, cancel := context.WithCancel(klog.NewContext(ctx, logr.New(said)))
 	ready := make(chan struct{})
 	forwarder, err := portforward.NewOnAddressesWithContext(fctx, dialer, []string{"127.0.0.1"},
 		[]string{":" + strconv.Itoa(busPort)}, ready, io.Discard, io.Discard)
@@ -115,23 +115,37 @@ func (d *dialer) Dial(protocols ...string) (httpstream.Connection, string, error
 	return conn, protocol, err
 }
 
-// lastWords keeps what the port forwarder logged last.
+// lastWords is a log that keeps the last error only: the port forwarder tells what
+// went wrong in a pod to its log and nowhere else.
 type lastWords struct {
-	mu   sync.Mutex
-	text string
+	mu  sync.Mutex
+	err error
 }
 
-func (l *lastWords) log(_, args string) {
+// Init implements logr.LogSink, as the methods below do.
+func (l *lastWords) Init(logr.RuntimeInfo) {}
+
+// Enabled lets nothing but errors in.
+func (l *lastWords) Enabled(int) bool { return false }
+
+// Info drops.
+func (l *lastWords) Info(int, string, ...any) {}
+
+// Error keeps.
+func (l *lastWords) Error(err error, msg string, _ ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.text = args
+	l.err = fmt.Errorf("%s: %w", msg, err)
 }
+
+// WithValues ignores them.
+func (l *lastWords) WithValues(...any) logr.LogSink { return l }
+
+// WithName ignores it.
+func (l *lastWords) WithName(string) logr.LogSink { return l }
 
 func (l *lastWords) last() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.text == "" {
-		return nil
-	}
-	return errors.New(l.text)
+	return l.err
 }
