@@ -119,7 +119,7 @@ func TestVersionsOfImagesDoNotCountAsAChangeOfATemplate(t *testing.T) {
 func previousChart(t *testing.T) string {
 	t.Helper()
 	git := func(args ...string) ([]byte, error) {
-		return exec.CommandContext(t.Context(), "git", append([]string{"-C", ".."}, args...)...).Output() //nolint:gosec // arguments of this file
+		return exec.CommandContext(t.Context(), "git", append([]string{"-C", ".."}, args...)...).Output()
 	}
 	if _, err := git("rev-parse", "--verify", "--quiet", "HEAD~1^{commit}"); err != nil {
 		t.Skip("no previous commit: this is no git checkout, or a shallow one")

@@ -22,7 +22,7 @@ func main() {
 	files, err := generate(".")
 	for path, content := range files {
 		if err == nil {
-			err = os.WriteFile(path, content, 0o644) //nolint:gosec // files of the checkout are for everybody
+			err = os.WriteFile(path, content, 0o644)
 		}
 	}
 	if err != nil {
