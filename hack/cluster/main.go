@@ -50,29 +50,37 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch cmd, args := flag.Arg(0), flag.Args(); {
-	case cmd == "up" && len(args) == 1:
-		if c, err = node.Up(ctx, o); err != nil {
-			return err
-		}
-		fmt.Println(c.Kubeconfig())
-		return nil
-	case cmd == "down" && len(args) == 1:
-		return c.Down(ctx)
-	case cmd == "status" && len(args) == 1:
-		return c.Status(ctx, os.Stdout)
-	case cmd == "restart" && len(args) == 1:
-		return c.RestartNode(ctx)
-	case cmd == "kubeconfig" && len(args) == 1:
-		fmt.Println(c.Kubeconfig())
-		return nil
-	case cmd == "load" && len(args) > 1:
+	cmd, args := flag.Arg(0), flag.Args()
+	if cmd == "load" && len(args) > 1 {
 		var errs []error
 		for _, archive := range args[1:] {
 			errs = append(errs, c.Load(ctx, archive))
 		}
 		return errors.Join(errs...)
 	}
+	if do, ok := commands(c, o)[cmd]; ok && len(args) == 1 {
+		return do(ctx)
+	}
 	flag.Usage()
 	return fmt.Errorf("what to do with %q?", flag.Args())
+}
+
+// commands are those without arguments.
+func commands(c *node.Cluster, o node.Options) map[string]func(context.Context) error {
+	kubeconfig := func(context.Context) error {
+		fmt.Println(c.Kubeconfig())
+		return nil
+	}
+	return map[string]func(context.Context) error{
+		"up": func(ctx context.Context) error {
+			if _, err := node.Up(ctx, o); err != nil {
+				return err
+			}
+			return kubeconfig(ctx)
+		},
+		"down":       c.Down,
+		"status":     func(ctx context.Context) error { return c.Status(ctx, os.Stdout) },
+		"restart":    c.RestartNode,
+		"kubeconfig": kubeconfig,
+	}
 }

@@ -147,5 +147,5 @@ func (c *Cluster) buildTools(ctx context.Context) error {
 	for i, name := range wanted {
 		c.tools[name] = paths[i]
 	}
-	return c.buildImages(ctx)
+	return c.buildOwn(ctx)
 }

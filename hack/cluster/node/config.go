@@ -118,7 +118,6 @@ var configs = map[string]string{
 	"kubelet.yaml":         "kubelet.yaml",
 	"kube-proxy.yaml":      "kube-proxy.yaml",
 	"cni/10-weir.conflist": "cni.conflist",
-	"volume-scrub.yaml":    "recycler.yaml",
 	"masquerade.nft":       "masquerade.nft",
 	"addons.yaml":          "addons.yaml",
 }
@@ -140,7 +139,7 @@ func (c *Cluster) makeFolders(context.Context) error {
 	if err := c.noteMachine(); err != nil {
 		return err
 	}
-	for _, dir := range []string{"run", "log", "secrets", "config/cni", "etcd", "containerd", "kubelet", "images", "volumes", "cni"} {
+	for _, dir := range []string{"run", "log", "secrets", "config/cni", "etcd", "containerd", "kubelet", "images", "bin", "volumes", "cni"} {
 		if err := os.MkdirAll(c.path(dir), 0o700); err != nil {
 			return err
 		}

@@ -15,9 +15,10 @@ const (
 	containerd        = "containerd"
 	kubelet           = "kubelet"
 	proxy             = "kube-proxy"
+	reclaimer         = "reclaim"
 )
 
-var daemonNames = []string{etcd, apiServer, controllerManager, scheduler, containerd, kubelet, proxy}
+var daemonNames = []string{etcd, apiServer, controllerManager, scheduler, containerd, kubelet, proxy, reclaimer}
 
 // daemon returns how a daemon is started.
 func (c *Cluster) daemon(name string) daemon {
@@ -55,7 +56,6 @@ func (c *Cluster) daemon(name string) daemon {
 		d.args = append(c.leader(config(name+".kubeconfig")),
 			"--use-service-account-credentials=true", "--service-account-private-key-file="+secret("service-account.key"),
 			"--root-ca-file="+secret("ca.crt"), "--cluster-signing-cert-file="+secret("ca.crt"), "--cluster-signing-key-file="+secret("ca.key"),
-			"--pv-recycler-pod-template-filepath-hostpath="+config("volume-scrub.yaml"),
 			"--flex-volume-plugin-dir="+c.path("kubelet", "volume-plugins"),
 		)
 	case scheduler:
@@ -67,6 +67,9 @@ func (c *Cluster) daemon(name string) daemon {
 			"--config=" + config("kubelet.yaml"), "--kubeconfig=" + config("kubelet.kubeconfig"), "--root-dir=" + c.path("kubelet"),
 			"--cert-dir=" + c.path("kubelet", "pki"), "--hostname-override=" + nodeName, "--node-ip=" + nodeIP,
 		}
+	case reclaimer:
+		d.memory = 64
+		d.args = []string{"-kubeconfig", config("reclaimer.kubeconfig"), "-dir", c.path("volumes")}
 	case proxy:
 		d.args = []string{"--config=" + config("kube-proxy.yaml")}
 	}
@@ -114,8 +117,10 @@ func (c *Cluster) startNode(ctx context.Context) error {
 	if err := c.importImages(ctx); err != nil {
 		return err
 	}
-	if _, err := c.ensure(c.daemon(proxy)); err != nil {
-		return err
+	for _, name := range []string{proxy, reclaimer} {
+		if _, err := c.ensure(c.daemon(name)); err != nil {
+			return err
+		}
 	}
 	return c.startKubelet(ctx)
 }

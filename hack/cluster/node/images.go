@@ -14,24 +14,28 @@ import (
 	"github.com/weir-project/weir/hack/image/oci"
 )
 
-// buildImages names the two images that the cluster itself runs by their
-// content, and builds the program of one.
-func (c *Cluster) buildImages(ctx context.Context) error {
+// buildOwn builds the programs of the cluster that are in this repository, and
+// names its images by their content.
+func (c *Cluster) buildOwn(ctx context.Context) error {
 	root, err := assets.Root()
 	if err != nil {
 		return err
 	}
-	out := c.path("images", "pause")
-	if err := os.MkdirAll(filepath.Dir(out), 0o700); err != nil {
-		return err
+	for _, name := range []string{"pause", "reclaim"} {
+		c.tools[name] = c.path("bin", name)
+		// By rename: the one before may be running.
+		tmp := c.tools[name] + ".new"
+		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", tmp, "./hack/cluster/"+name)
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOOS=linux", "GOARCH="+runtime.GOARCH)
+		if msg, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w: %s", name, err, msg)
+		}
+		if err := os.Rename(tmp, c.tools[name]); err != nil {
+			return err
+		}
 	}
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./hack/cluster/pause")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false", "GOOS=linux", "GOARCH="+runtime.GOARCH)
-	if msg, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build pause: %w: %s", err, msg)
-	}
-	data, err := os.ReadFile(out)
+	data, err := os.ReadFile(c.tools["pause"])
 	if err != nil {
 		return err
 	}
@@ -51,7 +55,7 @@ func (c *Cluster) importImages(ctx context.Context) error {
 		}}}
 	}
 	for _, a := range []oci.Archive{
-		image(c.vars.PauseImage, "/pause", c.path("images", "pause")),
+		image(c.vars.PauseImage, "/pause", c.tools["pause"]),
 		image(c.vars.DNSImage, "/coredns", c.tools["coredns"]),
 	} {
 		have, err := c.ctr(ctx, "-n", "k8s.io", "images", "ls", "-q", "name=="+a.Name)

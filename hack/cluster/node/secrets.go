@@ -25,6 +25,7 @@ var accounts = []account{
 	{"config/kube-controller-manager.kubeconfig", "system:kube-controller-manager", ""},
 	{"config/kube-scheduler.kubeconfig", "system:kube-scheduler", ""},
 	{"config/kube-proxy.kubeconfig", "system:kube-proxy", ""},
+	{"config/reclaimer.kubeconfig", "weir:reclaimer", ""},
 	{"config/kubelet.kubeconfig", "system:node:" + nodeName, "system:nodes"},
 }
 

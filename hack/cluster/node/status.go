@@ -23,7 +23,7 @@ func (c *Cluster) Status(ctx context.Context, w io.Writer) error {
 	}
 	fmt.Fprintf(w, "\nkubeconfig  %s\nnode        %s, API server https://%s:6443\npods        %s\nservices    %s, DNS %s\n",
 		c.Kubeconfig(), nodeIP, nodeIP, podCIDR, serviceCIDR, dnsIP)
-	fmt.Fprintf(w, "storage     class standard: %d volumes, scrubbed when their claim is deleted; sizes are not enforced\n", volumes)
+	fmt.Fprintf(w, "storage     class standard: %d volumes, emptied when their claim is deleted; sizes are not enforced\n", volumes)
 	fmt.Fprintf(w, "not here    NetworkPolicies are accepted but not enforced; no load balancer, no host ports\n\n")
 	if len(missing) > 0 {
 		return fmt.Errorf("%v stopped: run go run ./hack/cluster up", missing)
