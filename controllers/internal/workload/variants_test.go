@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 )
@@ -34,12 +35,20 @@ func meta(name string) metav1.ObjectMeta {
 func exchange(change ...func(*v1alpha1.Exchange)) *v1alpha1.Exchange {
 	e := &v1alpha1.Exchange{ObjectMeta: meta("main"), Spec: v1alpha1.ExchangeSpec{
 		Replicas: 1,
-		Storage:  v1alpha1.StorageSpec{Size: resource.MustParse("20Gi"), DeletionPolicy: v1alpha1.DeletionRetain},
+		Storage:  v1alpha1.StorageSpec{Size: new(resource.MustParse("20Gi")), DeletionPolicy: v1alpha1.DeletionRetain},
 	}}
 	for _, c := range change {
 		c(e)
 	}
 	return e
+}
+
+// storage reads a specification as a manifest has it.
+func storage(manifest string) (s v1alpha1.StorageSpec) {
+	if err := yaml.UnmarshalStrict([]byte(manifest), &s); err != nil {
+		panic(err)
+	}
+	return s
 }
 
 func external(e *v1alpha1.Exchange) {
@@ -165,7 +174,7 @@ func variants() map[string]Set {
 		"hub-replicas": Hub(options(), exchange(func(e *v1alpha1.Exchange) {
 			bytes := resource.MustParse("4Gi")
 			e.Spec.Replicas, e.Spec.Pod, e.Spec.Bus.MaxBytes = 3, podOptions(), &bytes
-			e.Spec.Storage = v1alpha1.StorageSpec{Size: resource.MustParse("100Gi"), ClassName: "fast", DeletionPolicy: v1alpha1.DeletionDelete}
+			e.Spec.Storage = v1alpha1.StorageSpec{Size: new(resource.MustParse("100Gi")), ClassName: "fast", DeletionPolicy: v1alpha1.DeletionDelete}
 			e.Spec.AllowedNamespaces = v1alpha1.NamespacesSpec{From: v1alpha1.NamespacesSelector, Selector: &metav1.LabelSelector{
 				MatchLabels:      map[string]string{"feeds": "yes"},
 				MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "stage", Operator: metav1.LabelSelectorOpIn, Values: []string{"live", "test"}}},
