@@ -156,7 +156,7 @@ type StorageSpec struct {
 	// +kubebuilder:default="20Gi"
 	// +kubebuilder:validation:XValidation:rule="quantity(self).compareTo(quantity('1Gi')) >= 0",message="must be at least 1Gi"
 	// +optional
-	Size resource.Quantity `json:"size,omitempty"`
+	Size *resource.Quantity `json:"size,omitempty"`
 
 	// ClassName of the volume; the cluster's default if absent.
 	// +kubebuilder:validation:MaxLength=253

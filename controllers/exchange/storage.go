@@ -21,7 +21,7 @@ func (r *Reconciler) keepClaimTemplate(ctx context.Context, o *observed, set wor
 		return err
 	}
 	was := hub.Spec.VolumeClaimTemplates[0].Spec.Resources.Requests[corev1.ResourceStorage]
-	want := o.exchange.Spec.Storage.Size
+	want := workload.StorageSize(o.exchange.Spec.Storage)
 	if was.Cmp(want) == 0 {
 		return nil
 	}

@@ -11,7 +11,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -145,7 +144,7 @@ func TestAgainstAnAPIServer(t *testing.T) {
 	}
 	exchange := &v1alpha1.Exchange{}
 	read(t, "examples/exchange/exchange.yaml", exchange)
-	exchange.ObjectMeta, exchange.Spec.Storage.Size = named("hub", "main"), resource.MustParse("1Gi")
+	exchange.ObjectMeta = named("hub", "main")
 	rules := &rbacv1.Role{ObjectMeta: named("feeds", "objects"), Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: []string{"list", "patch"},
 	}}}

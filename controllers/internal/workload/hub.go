@@ -135,7 +135,7 @@ func hubArgs(e *v1alpha1.Exchange, b Bus, replicas int32) []string {
 	if b.External {
 		return append(args, "--stream-replicas="+strconv.Itoa(int(b.Replicas)))
 	}
-	most := storageSize(e.Spec.Storage)
+	most := StorageSize(e.Spec.Storage)
 	bytes := most.Value() / 2
 	if m := e.Spec.Bus.MaxBytes; m != nil {
 		bytes = m.Value()
@@ -146,11 +146,12 @@ func hubArgs(e *v1alpha1.Exchange, b Bus, replicas int32) []string {
 		"--bus-max-bytes="+strconv.FormatInt(bytes, 10))
 }
 
-func storageSize(s v1alpha1.StorageSpec) resource.Quantity {
-	if s.Size.IsZero() {
+// StorageSize is the size of each volume of a hub.
+func StorageSize(s v1alpha1.StorageSpec) resource.Quantity {
+	if s.Size == nil || s.Size.IsZero() {
 		return resource.MustParse("20Gi")
 	}
-	return s.Size
+	return *s.Size
 }
 
 // hubClaim is part of what cannot change later: its labels are those that select
@@ -160,7 +161,7 @@ func hubClaim(g group, s v1alpha1.StorageSpec) *applycore.PersistentVolumeClaimA
 		WithAccessModes(corev1.ReadWriteOnce).
 		WithVolumeMode(corev1.PersistentVolumeFilesystem).
 		WithResources(applycore.VolumeResourceRequirements().
-			WithRequests(corev1.ResourceList{corev1.ResourceStorage: storageSize(s)}))
+			WithRequests(corev1.ResourceList{corev1.ResourceStorage: StorageSize(s)}))
 	if s.ClassName != "" {
 		spec.WithStorageClassName(s.ClassName)
 	}
