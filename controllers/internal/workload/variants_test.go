@@ -6,7 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/yaml"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 )
@@ -41,14 +40,6 @@ func exchange(change ...func(*v1alpha1.Exchange)) *v1alpha1.Exchange {
 		c(e)
 	}
 	return e
-}
-
-// storage reads a specification as a manifest has it.
-func storage(manifest string) (s v1alpha1.StorageSpec) {
-	if err := yaml.UnmarshalStrict([]byte(manifest), &s); err != nil {
-		panic(err)
-	}
-	return s
 }
 
 func external(e *v1alpha1.Exchange) {
