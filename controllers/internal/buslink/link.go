@@ -29,7 +29,7 @@ const (
 	lostMost = 30 * time.Second
 
 	// doubtAfter is how long the bus may take to tell what this link wrote.
-	doubtAfter = 30 * time.Second
+	doubtAfter = 10 * time.Second
 )
 
 // Link is the connection to the bus of one Exchange, and what is known of it. All
@@ -41,7 +41,7 @@ type Link struct {
 	log      logr.Logger
 	changes  *coalescer
 	poked    chan struct{} // asks for a ping now
-	cancel   context.CancelFunc
+	retired  chan struct{} // closed by retire
 
 	mu      sync.Mutex
 	trouble *Error   // why the link cannot be used; nil if it can
@@ -68,15 +68,31 @@ func newLink(l *Links, exchange types.NamespacedName, c Config) *Link {
 		links: l, exchange: exchange, cfg: c,
 		log:     l.opts.Log.WithValues("exchange", exchange.String()),
 		poked:   make(chan struct{}, 1),
-		cancel:  func() {},
+		retired: make(chan struct{}),
 		trouble: unavailable("not connected yet to the bus at "+c.URLs, nil),
 	}
 	k.changes = newCoalescer(window, func(key string) { l.notify(k, key) })
 	return k
 }
 
-// run connects, again and again, until ctx ends.
+// retire ends the link. It answers at once that it is not connected, and closes the
+// connection later.
+func (k *Link) retire() {
+	k.end(unavailable("the connection to the bus at "+k.cfg.URLs+" was ended", nil))
+	close(k.retired)
+}
+
+// run connects, again and again, until ctx ends or the link is retired.
 func (k *Link) run(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-k.retired:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	var told sync.WaitGroup
 	told.Go(func() { k.changes.run(ctx) })
 	defer told.Wait()
@@ -88,7 +104,7 @@ func (k *Link) run(ctx context.Context) {
 		k.log.V(1).Info("bus connection ended", "error", err.Error())
 		pause(ctx, dialPause)
 	}
-	k.end(unavailable("the operator's connection to the bus at "+k.cfg.URLs+" was ended", nil))
+	k.end(unavailable("the operator stops", nil))
 }
 
 // connection makes one connection and works with it until it is of no use.

@@ -111,46 +111,48 @@ func (l *Links) Start(ctx context.Context) error {
 
 // launch starts a link. l.mu is held.
 func (l *Links) launch(k *Link) {
-	ctx, cancel := context.WithCancel(l.ctx)
-	k.cancel = cancel
-	l.wg.Go(func() {
-		defer cancel()
-		k.run(ctx)
-	})
+	ctx := l.ctx
+	l.wg.Go(func() { k.run(ctx) })
 }
 
 // Ensure makes the link of an exchange, or replaces it when c differs. It never
 // waits for the network.
 func (l *Links) Ensure(exchange types.NamespacedName, c Config) {
+	if old := l.replace(exchange, c); old != nil {
+		old.retire()
+	}
+}
+
+// replace returns the link whose place the new one took.
+func (l *Links) replace(exchange types.NamespacedName, c Config) (old *Link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old := l.links[exchange]
+	old = l.links[exchange]
 	if old != nil && old.cfg.equal(c) {
-		return
+		return nil
 	}
 	c.Creds, c.CA = bytes.Clone(c.Creds), bytes.Clone(c.CA)
 	k := newLink(l, exchange, c)
 	l.links[exchange] = k
 	l.connected.WithLabelValues(exchange.Namespace, exchange.Name).Set(0)
-	if old != nil {
-		old.cancel()
-		if old.cfg.URLs == c.URLs {
-			k.seen = old.read()
-		}
+	if old != nil && old.cfg.URLs == c.URLs {
+		k.seen = old.read()
 	}
 	if l.ctx != nil {
 		l.launch(k)
 	}
+	return old
 }
 
 // Remove ends the link of an exchange. What is on its bus stays.
 func (l *Links) Remove(exchange types.NamespacedName) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if k := l.links[exchange]; k != nil {
-		delete(l.links, exchange)
-		l.connected.DeleteLabelValues(exchange.Namespace, exchange.Name)
-		k.cancel()
+	k := l.links[exchange]
+	delete(l.links, exchange)
+	l.connected.DeleteLabelValues(exchange.Namespace, exchange.Name)
+	l.mu.Unlock()
+	if k != nil {
+		k.retire()
 	}
 }
 

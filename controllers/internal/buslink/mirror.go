@@ -28,35 +28,50 @@ type written struct {
 	own time.Time
 }
 
+func (w written) same(o written) bool { return w.gone == o.gone && (w.gone || w.value == o.value) }
+
 // configMirror knows what the config bucket has.
 type configMirror struct {
 	mu   sync.Mutex
 	keys map[string]written
+	// writing is what is on its way: the bucket may tell it before it confirms it.
+	writing map[string]written
 }
 
-func newConfigMirror() *configMirror { return &configMirror{keys: make(map[string]written)} }
-
-// has reports whether the bucket has this value.
-func (m *configMirror) has(key string, value digest) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	w, ok := m.keys[key]
-	return ok && !w.gone && w.value == value
+func newConfigMirror() *configMirror {
+	return &configMirror{keys: make(map[string]written), writing: make(map[string]written)}
 }
 
-// present reports whether the bucket has the key.
-func (m *configMirror) present(key string) bool {
+// has reports whether the bucket has this value; a gone one, that it has none.
+func (m *configMirror) has(key string, w written) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	w, ok := m.keys[key]
-	return ok && !w.gone
+	return m.now(key).same(w)
 }
 
-// wrote notes a write or a deletion that the bus confirmed.
-func (m *configMirror) wrote(key string, w written) {
+// now is what the bucket has. m.mu is held.
+func (m *configMirror) now(key string) written {
+	if w, ok := m.keys[key]; ok {
+		return w
+	}
+	return written{gone: true}
+}
+
+// write notes a write, or a deletion, around the call that makes it: something that
+// the bucket does not have.
+func (m *configMirror) write(key string, w written, publish func() error) error {
+	m.mu.Lock()
+	m.writing[key] = w
+	m.mu.Unlock()
+	err := publish()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.keys[key] = w
+	delete(m.writing, key)
+	if err == nil && !m.now(key).same(w) { // else the bucket told it already
+		w.own = time.Now()
+		m.keys[key] = w
+	}
+	return err
 }
 
 // told notes what the bucket tells, and reports whether that is news: somebody
@@ -64,17 +79,23 @@ func (m *configMirror) wrote(key string, w written) {
 func (m *configMirror) told(e bus.Entry) (news bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := written{value: digestOf(e.Value), gone: e.Value == nil}
-	old, known := m.keys[e.Key]
-	same := known && old.gone == now.gone && (now.gone || old.value == now.value)
+	w := written{gone: e.Value == nil}
+	if !w.gone {
+		w.value = digestOf(e.Value)
+	}
+	old := m.now(e.Key)
+	same := old.same(w)
 	if !old.own.IsZero() && !same {
 		return false // from before the own write, whose turn comes
 	}
-	if now.gone {
+	if w.gone {
 		delete(m.keys, e.Key)
-		return known && !same
+	} else {
+		m.keys[e.Key] = w
 	}
-	m.keys[e.Key] = now
+	if own, ok := m.writing[e.Key]; ok && own.same(w) {
+		return false
+	}
 	return !same
 }
 

@@ -95,41 +95,25 @@ func (k *Link) use(ctx context.Context, what string, fn func(context.Context, *s
 // Put writes a key of the config bucket unless it has this value already, and
 // returns when the bus has it on disk.
 func (k *Link) Put(ctx context.Context, key string, value []byte) (changed bool, err error) {
-	s, _, err := k.current()
-	if err != nil {
-		return false, err
-	}
-	now := digestOf(value)
-	if s.config.has(key, now) {
-		return false, nil
-	}
-	err = k.use(ctx, "write configuration "+key, func(ctx context.Context, s *session) error {
-		if err := s.conn.Config().Put(ctx, key, value); err != nil {
-			return err
-		}
-		s.config.wrote(key, written{value: now, own: time.Now()})
-		return nil
-	})
-	return err == nil, err
+	return k.write(ctx, "write configuration "+key, key, written{value: digestOf(value)},
+		func(ctx context.Context, config *bus.Bucket) error { return config.Put(ctx, key, value) })
 }
 
 // Delete removes a key of the config bucket if it is there.
 func (k *Link) Delete(ctx context.Context, key string) (changed bool, err error) {
-	s, _, err := k.current()
-	if err != nil {
-		return false, err
-	}
-	if !s.config.present(key) {
-		return false, nil
-	}
-	err = k.use(ctx, "remove configuration "+key, func(ctx context.Context, s *session) error {
-		if err := s.conn.Config().Delete(ctx, key); err != nil {
-			return err
+	return k.write(ctx, "remove configuration "+key, key, written{gone: true},
+		func(ctx context.Context, config *bus.Bucket) error { return config.Delete(ctx, key) })
+}
+
+func (k *Link) write(ctx context.Context, what, key string, w written, publish func(context.Context, *bus.Bucket) error) (changed bool, err error) {
+	err = k.use(ctx, what, func(ctx context.Context, s *session) error {
+		if s.config.has(key, w) {
+			return nil
 		}
-		s.config.wrote(key, written{gone: true, own: time.Now()})
-		return nil
+		changed = true
+		return s.config.write(key, w, func() error { return publish(ctx, s.conn.Config()) })
 	})
-	return err == nil, err
+	return changed && err == nil, err
 }
 
 // Config lists the keys of the config bucket under a prefix, sorted: "a.b." is what
@@ -194,13 +178,7 @@ const hubConsumers = "hub-"
 // may take over what those were to read.
 func (k *Link) TrimHubs(ctx context.Context, keep []string) error {
 	return k.use(ctx, "remove consumers of former hubs", func(ctx context.Context, s *session) error {
-		bus, ok := any(s.conn).(interface {
-			EventConsumers(context.Context) ([]string, error)
-		})
-		if !ok {
-			return errors.ErrUnsupported
-		}
-		names, err := bus.EventConsumers(ctx)
+		names, err := s.conn.EventConsumers(ctx)
 		if err != nil {
 			return err
 		}
