@@ -67,20 +67,20 @@ func run(ctx context.Context) error {
 
 // commands are those without arguments.
 func commands(c *node.Cluster, o node.Options) map[string]func(context.Context) error {
-	kubeconfig := func(context.Context) error {
-		fmt.Println(c.Kubeconfig())
-		return nil
-	}
 	return map[string]func(context.Context) error{
 		"up": func(ctx context.Context) error {
 			if _, err := node.Up(ctx, o); err != nil {
 				return err
 			}
-			return kubeconfig(ctx)
+			_, err := fmt.Println(c.Kubeconfig())
+			return err
 		},
-		"down":       c.Down,
-		"status":     func(ctx context.Context) error { return c.Status(ctx, os.Stdout) },
-		"restart":    c.RestartNode,
-		"kubeconfig": kubeconfig,
+		"down":    c.Down,
+		"status":  func(ctx context.Context) error { return c.Status(ctx, os.Stdout) },
+		"restart": c.RestartNode,
+		"kubeconfig": func(context.Context) error {
+			_, err := fmt.Println(c.Kubeconfig())
+			return err
+		},
 	}
 }

@@ -77,7 +77,10 @@ func Up(ctx context.Context, o Options) (*Cluster, error) {
 		{"wait for the cluster", c.waitUsable},
 	} {
 		if err := step.do(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w (logs are in %s)", step.name, err, c.path("log"))
+			if exists(c.path("log")) {
+				err = fmt.Errorf("%w (logs are in %s)", err, c.path("log"))
+			}
+			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
 	return c, nil

@@ -91,7 +91,7 @@ func TestADeadDaemonEndsTheWaitWithItsLog(t *testing.T) {
 func TestMountsAreReadWithTheirEscapes(t *testing.T) {
 	got := parseMounts([]byte(`23 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 31 23 0:27 / /sys/fs/cgroup/cpu rw,relatime shared:3 - cgroup none rw,cpu,cpuacct
-40 23 0:30 / /mnt/a\040b\134c rw - tmpfs tmpfs rw
+40 23 0:30 / /mnt/a\040b\134c rw - tmpfs none rw
 broken line
 `))
 	want := []mount{{"/", "ext4", "rw"}, {"/sys/fs/cgroup/cpu", "cgroup", "rw,cpu,cpuacct"}, {`/mnt/a b\c`, "tmpfs", "rw"}}
