@@ -167,6 +167,9 @@ func makeLegacy(point string) error {
 	return nil
 }
 
+// controllers are those of version 2 that the kubelet looks for.
+var controllers = []string{"cpu", "cpuset", "memory", "pids", "hugetlb", "io"}
+
 func makeUnified(point string) error {
 	for _, group := range []string{cgroup, cgroup + "/daemons", cgroup + "/pods"} {
 		dir := filepath.Join(point, group)
@@ -176,6 +179,9 @@ func makeUnified(point string) error {
 			return err
 		}
 		for _, controller := range strings.Fields(string(have)) {
+			if !slices.Contains(controllers, controller) {
+				continue
+			}
 			if err := os.WriteFile(filepath.Join(parent, "cgroup.subtree_control"), []byte("+"+controller), 0o644); err != nil {
 				return fmt.Errorf("hand on controller %s: %w", controller, err)
 			}

@@ -100,6 +100,22 @@ broken line
 	}
 }
 
+func TestOnlyOurFirewallRulesAreFound(t *testing.T) {
+	got := forwardHandles(`table ip filter { # handle 1
+	chain FORWARD { # handle 2
+		type filter hook forward priority filter; policy drop;
+		ip daddr 198.18.0.0/15 accept comment "weir-cluster" # handle 9
+		ip saddr 198.18.0.0/15 accept comment "weir-cluster" # handle 8
+		ip saddr 198.51.100.0/24 accept comment "weir-cluster-2" # handle 7
+		jump DOCKER # handle 4
+	}
+}
+`)
+	if !slices.Equal(got, []string{"9", "8"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestDownLeavesForeignFoldersAlone(t *testing.T) {
 	linux(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
