@@ -83,7 +83,7 @@ func (c *Client) adminSecret(ctx context.Context, e *v1alpha1.Exchange) (*corev1
 		return nil, err
 	}
 	if len(s.Data[keyCreds]) == 0 {
-		return nil, fmt.Errorf("Secret %s/%s has no %s", e.Namespace, name, keyCreds)
+		return nil, fmt.Errorf("the Secret %s/%s has no %s", e.Namespace, name, keyCreds)
 	}
 	return &s, nil
 }

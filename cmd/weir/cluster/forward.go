@@ -13,11 +13,10 @@ import (
 
 	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/util/httpstream"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
 	"k8s.io/klog/v2"
-	streaming "k8s.io/streaming/pkg/httpstream"
+	"k8s.io/streaming/pkg/httpstream"
 )
 
 // forward opens a local port that leads to the bus in a pod, until stop is called.
@@ -31,7 +30,7 @@ func (c *Client) forward(ctx context.Context, namespace, pod string, lost func(e
 	said := &lastWords{}
 	fctx, cancel := context.WithCancel(klog.NewContext(ctx, logr.New(said)))
 	ready := make(chan struct{})
-	forwarder, err := portforward.NewOnAddressesWithContext(fctx, dialer, []string{"127.0.0.1"},
+	forwarder, err := portforward.NewOnAddressesForStreamingWithContext(fctx, dialer, []string{"127.0.0.1"},
 		[]string{":" + strconv.Itoa(busPort)}, ready, io.Discard, io.Discard)
 	if err != nil {
 		cancel()
@@ -67,7 +66,7 @@ func (c *Client) forward(ctx context.Context, namespace, pod string, lost func(e
 }
 
 func (c *Client) explainForward(t target, err error) error {
-	var upgrade *streaming.UpgradeFailureError
+	var upgrade *httpstream.UpgradeFailureError
 	if errors.As(err, &upgrade) {
 		err = upgrade.Cause
 	}
@@ -91,7 +90,7 @@ type dialer struct {
 }
 
 func (c *Client) dialer(to *url.URL) (*dialer, error) {
-	ws, err := portforward.NewSPDYOverWebsocketDialer(to, c.config)
+	ws, err := portforward.NewSPDYOverWebsocketDialerForStreaming(to, c.config)
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +98,14 @@ func (c *Client) dialer(to *url.URL) (*dialer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dialer{websocket: ws, spdy: spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, to)}, nil
+	return &dialer{websocket: ws, spdy: spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, http.MethodPost, to)}, nil
 }
 
 // Dial implements httpstream.Dialer.
 func (d *dialer) Dial(protocols ...string) (httpstream.Connection, string, error) {
 	conn, protocol, err := d.websocket.Dial(protocols...)
 	d.err = err
-	if streaming.IsUpgradeFailure(err) || streaming.IsHTTPSProxyError(err) {
+	if httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) {
 		var ferr error
 		if conn, protocol, ferr = d.spdy.Dial(protocols...); ferr == nil {
 			d.err, err = nil, nil
