@@ -26,7 +26,7 @@ var errExchanges = errors.New("exchanges were added, removed or renamed: restart
 
 // apply makes the config bucket what the plan says. Decisions and replays that
 // came over the bus stay.
-func (p *process) apply(ctx context.Context, pl *plan.Plan) error {
+func (p *local) apply(ctx context.Context, pl *plan.Plan) error {
 	want, err := pl.Entries()
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (p *process) apply(ctx context.Context, pl *plan.Plan) error {
 // forgetFeeds removes what is known of FeedSources that are gone: place in the
 // stream, baseline, status. What they hold stays, and is there again if they come
 // back.
-func (p *process) forgetFeeds(ctx context.Context, want map[string][]byte) error {
+func (p *local) forgetFeeds(ctx context.Context, want map[string][]byte) error {
 	have, err := p.conn.Status().Keys(ctx, plan.PrefixMonitor+".")
 	if err != nil {
 		return fmt.Errorf("read status: %w", err)
@@ -93,7 +93,7 @@ func (p *process) forgetFeeds(ctx context.Context, want map[string][]byte) error
 }
 
 // follow applies changes of the manifests until ctx ends.
-func (p *process) follow(ctx context.Context, h *hubs, exporter *export.Stage) error {
+func (p *local) follow(ctx context.Context, h *hubs, exporter *export.Stage) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch manifests: %w", err)
@@ -122,7 +122,7 @@ func (p *process) follow(ctx context.Context, h *hubs, exporter *export.Stage) e
 	}
 }
 
-func (p *process) watchAll(w *fsnotify.Watcher) {
+func (p *local) watchAll(w *fsnotify.Watcher) {
 	err := filepath.WalkDir(p.options.Watch, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -141,7 +141,7 @@ func (p *process) watchAll(w *fsnotify.Watcher) {
 }
 
 // reload reports whether the manifests could be read and fit what runs.
-func (p *process) reload(ctx context.Context, h *hubs) bool {
+func (p *local) reload(ctx context.Context, h *hubs) bool {
 	log := p.options.Log
 	m, err := p.options.Load(ctx)
 	if err != nil {

@@ -27,7 +27,7 @@ type openHub struct {
 	store store.Store
 }
 
-func openHubs(p *process, pl *plan.Plan) (*hubs, error) {
+func openHubs(p *local, pl *plan.Plan) (*hubs, error) {
 	all := &hubs{byNamespace: map[string]*openHub{}}
 	for i := range pl.Hubs {
 		cfg := &pl.Hubs[i]
@@ -41,7 +41,7 @@ func openHubs(p *process, pl *plan.Plan) (*hubs, error) {
 	return all, nil
 }
 
-func openOne(p *process, cfg *plan.Hub) (*openHub, error) {
+func openOne(p *local, cfg *plan.Hub) (*openHub, error) {
 	log := p.options.Log.WithName("hub").WithValues("exchange", cfg.Namespace+"/"+cfg.Name)
 	st, err := sqlite.Open(sqlite.Options{
 		Dir: filepath.Join(p.options.Data, "store", cfg.Namespace), Log: log, Metrics: p.namespaced(cfg.Namespace),

@@ -13,7 +13,6 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-project/weir/pipeline/bus"
@@ -21,6 +20,7 @@ import (
 	"github.com/weir-project/weir/pipeline/export"
 	"github.com/weir-project/weir/pipeline/monitor"
 	"github.com/weir-project/weir/pipeline/plan"
+	"github.com/weir-project/weir/pipeline/process"
 	"github.com/weir-project/weir/pipeline/secret"
 )
 
@@ -64,7 +64,7 @@ func Run(ctx context.Context, o Options) error {
 	governed, stop := context.WithCancel(ctx)
 	go func() {
 		defer close(done)
-		governMemory(governed)
+		process.GovernMemory(governed)
 	}()
 	defer func() { stop(); <-done }()
 	m, err := o.Load(ctx)
@@ -76,8 +76,7 @@ func Run(ctx context.Context, o Options) error {
 		return errors.New("the manifests declare no Exchange; add one: apiVersion: feeds.weir.dev/v1alpha1, kind: Exchange, metadata: {name: main}")
 	}
 
-	p := &process{options: o, secrets: &swappable{}, registry: prometheus.NewRegistry()}
-	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p := &local{options: o, secrets: &swappable{}, registry: process.NewRegistry()}
 	p.secrets.set(m.Secrets)
 	if err := p.openBus(ctx, m.Plan); err != nil {
 		return err
@@ -86,8 +85,8 @@ func Run(ctx context.Context, o Options) error {
 	return p.run(ctx, m.Plan)
 }
 
-// process is one run with everything it opened.
-type process struct {
+// local is one run with everything it opened.
+type local struct {
 	options  Options
 	secrets  *swappable
 	registry *prometheus.Registry
@@ -96,7 +95,7 @@ type process struct {
 	endpoint Endpoint
 }
 
-func (p *process) openBus(ctx context.Context, pl *plan.Plan) error {
+func (p *local) openBus(ctx context.Context, pl *plan.Plan) error {
 	token, err := newToken()
 	if err != nil {
 		return err
@@ -122,7 +121,7 @@ func (p *process) openBus(ctx context.Context, pl *plan.Plan) error {
 	return nil
 }
 
-func (p *process) closeBus() {
+func (p *local) closeBus() {
 	removeEndpoint(p.options.Data)
 	if err := p.conn.Close(); err != nil {
 		p.options.Log.Error(err, "bus connection was not closed cleanly")
@@ -145,13 +144,7 @@ func retention(pl *plan.Plan) bus.Retention {
 	return r
 }
 
-// stage is what every component is.
-type stage interface {
-	Run(context.Context) error
-	Ready() error
-}
-
-func (p *process) run(ctx context.Context, pl *plan.Plan) error {
+func (p *local) run(ctx context.Context, pl *plan.Plan) error {
 	log := p.options.Log
 	hubs, err := openHubs(p, pl)
 	if err != nil {
@@ -176,7 +169,7 @@ func (p *process) run(ctx context.Context, pl *plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	stages := map[string]stage{"collect": collector, "monitor": mon, "export": exporter}
+	stages := map[string]process.Stage{"collect": collector, "monitor": mon, "export": exporter}
 	for name, h := range hubs.byNamespace {
 		stages["hub "+name] = h.hub
 	}

@@ -1,4 +1,4 @@
-package run
+package process
 
 import (
 	"context"
@@ -12,11 +12,11 @@ import (
 // garbage more often costs more than it saves.
 const floor = 64 << 20
 
-// governMemory keeps the garbage small while large payloads stream through: the
+// GovernMemory keeps the garbage small while large payloads stream through: the
 // runtime collects before it takes a quarter more than what is in use, but never
 // thrashes to stay under a fixed limit. GOMEMLIMIT and GOGC, where set, are left
-// alone.
-func governMemory(ctx context.Context) {
+// alone. It returns when ctx ends.
+func GovernMemory(ctx context.Context) {
 	if os.Getenv("GOMEMLIMIT") != "" || os.Getenv("GOGC") != "" {
 		return
 	}
