@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -203,6 +205,28 @@ func TestEachDefinitionIsSmall(t *testing.T) {
 		}
 		if len(text) >= 200<<10 || len(compact) >= 200<<10 {
 			t.Errorf("%s: %d bytes, %d as JSON; want less than %d", f, len(text), len(compact), 200<<10)
+		}
+	}
+}
+
+var declaredFlag = regexp.MustCompile(`fs\.\w+\((?:&[\w.]+, )?"([a-z-]+)"`)
+
+func TestTheOperatorKnowsEveryArgumentThatItIsStartedWith(t *testing.T) {
+	source, err := os.ReadFile("../cmd/operator/flags.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, m := range declaredFlag.FindAllStringSubmatch(string(source), -1) {
+		known[m[1]] = true
+	}
+	for _, name := range variants(t) {
+		objects := render(t, name, "--set", "concurrency.Parser=3,platformGroup=true,image.pullSecrets={a},networkPolicies.metricsFrom={b}")
+		for _, arg := range into[appsv1.Deployment](t, find(t, objects, "weir-system/Deployment/weir-operator")).Spec.Template.Spec.Containers[0].Args {
+			flag, _, valued := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+			if !valued || !known[flag] {
+				t.Errorf("%s: cmd/operator has no flag for %s", name, arg)
+			}
 		}
 	}
 }

@@ -95,7 +95,9 @@ func (f *flags) podFlags(fs *flag.FlagSet) {
 		p.OperatorLabels[k] = v
 		return nil
 	})
+	fs.Func("metrics-from", "namespace whose pods may read the metrics of the workloads; may be repeated; all if absent", list(&p.MetricsFrom))
 	fs.BoolVar(&p.UserNamespaces, "user-namespaces", false, "run pods in user namespaces (hostUsers: false)")
+	fs.BoolVar(&p.PlatformGroup, "platform-group", false, "leave the group that owns volumes to the platform, as OpenShift wants it")
 }
 
 func list(into *[]string) func(string) error {
