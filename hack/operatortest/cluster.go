@@ -1,0 +1,341 @@
+package operatortest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/weir-project/weir/controllers"
+	"github.com/weir-project/weir/pipeline/bus"
+	"github.com/weir-project/weir/pipeline/bus/creds"
+	"github.com/weir-project/weir/pipeline/plan"
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+// Cluster stands for what is behind an API server: it marks workloads as running
+// and serves the buses of hubs, with the keys that the operator made. Its
+// components report success for what they are configured with, if Report is set.
+type Cluster struct {
+	world  *World
+	dir    string
+	report bool
+
+	mu    sync.Mutex
+	buses map[types.NamespacedName]*hub
+
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+type hub struct {
+	server *bus.Server
+	conn   *bus.Conn
+}
+
+// ClusterOptions adjust a Cluster.
+type ClusterOptions struct {
+	Dir string // of the buses
+	// Report makes components report success.
+	Report bool
+}
+
+// Cluster starts the stand-in.
+func (w *World) Cluster(ctx context.Context, o ClusterOptions) (*Cluster, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &Cluster{world: w, dir: o.Dir, report: o.Report, buses: map[types.NamespacedName]*hub{}, cancel: cancel}
+	watcher, err := client.NewWithWatch(w.Config, client.Options{Scheme: w.Scheme})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}} {
+		events, err := watcher.Watch(ctx, list)
+		if err != nil {
+			cancel()
+			return nil, err
+		}
+		for range 4 {
+			c.wg.Go(func() { c.follow(ctx, events) })
+		}
+	}
+	return c, nil
+}
+
+// Stop ends it, with its buses.
+func (c *Cluster) Stop() {
+	c.cancel()
+	c.wg.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, h := range c.buses {
+		_ = h.conn.Close()
+		h.server.Shutdown()
+		delete(c.buses, name)
+	}
+}
+
+func (c *Cluster) follow(ctx context.Context, events watch.Interface) {
+	defer events.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e, ok := <-events.ResultChan():
+			if !ok {
+				return
+			}
+			if e.Type == watch.Added || e.Type == watch.Modified {
+				c.run(ctx, e.Object.(client.Object))
+			}
+		}
+	}
+}
+
+// run marks a workload as running. A conflict comes back as another change.
+func (c *Cluster) run(ctx context.Context, o client.Object) {
+	switch w := o.(type) {
+	case *appsv1.Deployment:
+		n := *w.Spec.Replicas
+		want := appsv1.DeploymentStatus{ObservedGeneration: w.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n}
+		if w.Status.ObservedGeneration != want.ObservedGeneration || w.Status.AvailableReplicas != n {
+			w.Status = want
+			_ = c.world.Admin.Status().Update(ctx, w)
+		}
+	case *appsv1.StatefulSet:
+		n := *w.Spec.Replicas
+		if w.Status.ObservedGeneration == w.Generation && w.Status.ReadyReplicas == n {
+			return
+		}
+		w.Status = appsv1.StatefulSetStatus{ObservedGeneration: w.Generation, Replicas: n, ReadyReplicas: n, AvailableReplicas: n,
+			UpdatedReplicas: n, CurrentRevision: "one", UpdateRevision: "one"}
+		_ = c.world.Admin.Status().Update(ctx, w)
+		exchange := types.NamespacedName{Namespace: w.Namespace, Name: w.Labels["feeds.weir.dev/exchange"]}
+		if err := c.serve(ctx, exchange); err != nil && ctx.Err() == nil {
+			panic(fmt.Sprintf("bus of %s: %v", exchange, err)) // of a test
+		}
+	}
+}
+
+// serve starts the bus of an exchange as its hub does: with what the Secrets say.
+func (c *Cluster) serve(ctx context.Context, exchange types.NamespacedName) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.buses[exchange] != nil {
+		return nil
+	}
+	trust, err := c.secret(ctx, exchange.Namespace, exchange.Name+"-bus-trust")
+	if err != nil {
+		return err
+	}
+	server, err := bus.StartServer(bus.ServerOptions{
+		Dir: filepath.Join(c.dir, exchange.Namespace, exchange.Name), Listen: "127.0.0.1:0", Log: logr.Discard(),
+		Trust: &bus.Trust{Operator: string(trust["operator.jwt"]), Account: string(trust["account.jwt"]), System: string(trust["system.jwt"])},
+	})
+	if err != nil {
+		return err
+	}
+	conn, err := c.connect(ctx, server, exchange.Namespace, exchange.Name+"-hub-bus")
+	if err == nil {
+		err = conn.Setup(ctx, bus.Retention{})
+	}
+	if err != nil {
+		server.Shutdown()
+		return err
+	}
+	c.buses[exchange] = &hub{server, conn}
+	if c.report {
+		r := &reporter{cluster: c, server: server, exchange: exchange, hub: conn, conns: map[string]*bus.Conn{}}
+		c.wg.Go(func() { r.run(ctx) })
+	}
+	return nil
+}
+
+func (c *Cluster) connect(ctx context.Context, server *bus.Server, namespace, secret string) (*bus.Conn, error) {
+	s, err := c.secret(ctx, namespace, secret)
+	if err != nil {
+		return nil, err
+	}
+	return bus.DialCreds(ctx, bus.DialOptions{Server: server, Creds: s["user.creds"], Name: secret})
+}
+
+func (c *Cluster) secret(ctx context.Context, namespace, name string) (map[string][]byte, error) {
+	s := &corev1.Secret{}
+	if err := c.world.Admin.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, s); err != nil {
+		return nil, err
+	}
+	return s.Data, nil
+}
+
+// As connects to the bus of an exchange with the credentials in a Secret.
+func (c *Cluster) As(ctx context.Context, exchange types.NamespacedName, namespace, secret string) (*bus.Conn, error) {
+	c.mu.Lock()
+	h := c.buses[exchange]
+	c.mu.Unlock()
+	if h == nil {
+		return nil, fmt.Errorf("exchange %s has no bus", exchange)
+	}
+	return c.connect(ctx, h.server, namespace, secret)
+}
+
+// Hub is a connection with the rights of an exchange's hub; nil before it runs.
+func (c *Cluster) Hub(exchange types.NamespacedName) *bus.Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h := c.buses[exchange]; h != nil {
+		return h.conn
+	}
+	return nil
+}
+
+// StopBus ends the bus of an exchange; it comes back with StartBus, with what it held.
+func (c *Cluster) StopBus(exchange types.NamespacedName) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h := c.buses[exchange]; h != nil {
+		_ = h.conn.Close()
+		h.server.Shutdown()
+		delete(c.buses, exchange)
+	}
+}
+
+// StartBus serves the bus of an exchange again.
+func (c *Cluster) StartBus(ctx context.Context, exchange types.NamespacedName) error {
+	return c.serve(ctx, exchange)
+}
+
+// Dial is the way of the operator to a bus: there is no cluster network.
+func (c *Cluster) Dial(ctx context.Context, exchange types.NamespacedName, cfg controllers.LinkConfig) (*bus.Conn, error) {
+	for {
+		c.mu.Lock()
+		h := c.buses[exchange]
+		c.mu.Unlock()
+		if h != nil {
+			return bus.DialCreds(ctx, bus.DialOptions{URLs: []string{h.server.URL()}, Creds: cfg.Creds, Name: "weir-operator"})
+		}
+		t := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return nil, ctx.Err()
+		case <-t.C:
+		}
+	}
+}
+
+// reporter puts a good status for whatever is configured, as the component that it
+// is about: nobody else may.
+type reporter struct {
+	cluster  *Cluster
+	server   *bus.Server
+	exchange types.NamespacedName
+	hub      *bus.Conn
+	conns    map[string]*bus.Conn
+}
+
+func (r *reporter) run(ctx context.Context) {
+	watcher, err := r.as(ctx, "operator", creds.Operator())
+	if err == nil {
+		err = watcher.Config().Watch(ctx, nil, func(e bus.Entry) error {
+			key, value := Report(e.Key, e.Value)
+			if key == "" {
+				return nil
+			}
+			conn, err := r.author(ctx, key)
+			if err == nil {
+				err = conn.Status().Put(ctx, key, value)
+			}
+			return err
+		})
+	}
+	for _, conn := range r.conns {
+		_ = conn.Close()
+	}
+	if err != nil && ctx.Err() == nil {
+		panic(fmt.Sprintf("report on the bus of %s: %v", r.exchange, err)) // of a test
+	}
+}
+
+func (r *reporter) author(ctx context.Context, key string) (*bus.Conn, error) {
+	prefix, rest, _ := strings.Cut(key, ".")
+	namespace, _, _ := strings.Cut(rest, ".")
+	role := creds.Hub(r.exchange.Namespace, r.exchange.Name)
+	switch prefix {
+	case plan.PrefixCollector:
+		role = creds.Collectors(namespace)
+	case plan.PrefixMonitor, plan.PrefixParser:
+		role = creds.Monitors(namespace)
+	case plan.PrefixExporter:
+		role = creds.Exporters(namespace, r.exchange.Namespace, r.exchange.Name)
+	}
+	return r.as(ctx, prefix+"."+namespace, role)
+}
+
+func (r *reporter) as(ctx context.Context, name string, role creds.Role) (*bus.Conn, error) {
+	if conn := r.conns[name]; conn != nil {
+		return conn, nil
+	}
+	s, err := r.cluster.secret(ctx, r.exchange.Namespace, r.exchange.Name+"-bus-keys")
+	if err != nil {
+		return nil, err
+	}
+	keys := &creds.Keys{OperatorSeed: s["operator.seed"], AccountSeed: s["account.seed"], SystemSeed: s["system.seed"],
+		Operator: string(s["operator.jwt"]), Account: string(s["account.jwt"]), System: string(s["system.jwt"])}
+	user, _, err := keys.Mint(role, time.Hour)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := bus.DialCreds(ctx, bus.DialOptions{Server: r.server, Creds: user, Name: name})
+	if err == nil {
+		r.conns[name] = conn
+	}
+	return conn, err
+}
+
+// Report is the key and the status with which a component that works answers its
+// configuration; empty if it does not.
+func Report(key string, config []byte) (string, []byte) {
+	if config == nil {
+		return "", nil
+	}
+	now := time.Now().UTC()
+	ok := status.Result{OK: true, Reason: "Succeeded", Since: now}
+	var v any
+	var prefix string
+	for _, p := range []string{plan.PrefixCollector, plan.PrefixMonitor, plan.PrefixHub, plan.PrefixSubscription} {
+		if len(key) > len(p) && key[:len(p)+1] == p+"." {
+			prefix = p
+		}
+	}
+	to := key
+	switch prefix {
+	case plan.PrefixCollector:
+		v = status.Collector{Result: ok, Attempts: 1, LastSuccess: now, LastAttempt: now, Next: now.Add(24 * time.Hour)}
+	case plan.PrefixMonitor:
+		to = plan.PrefixParser + key[len(prefix):]
+		v = status.Parser{Result: ok}
+	case plan.PrefixHub:
+		v = status.Hub{Result: ok}
+	case plan.PrefixSubscription:
+		to = plan.PrefixExporter + key[len(prefix):]
+		v = status.Exporter{Result: ok}
+	default:
+		return "", nil
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(errors.Join(errors.New("a status that cannot be encoded"), err))
+	}
+	return to, data
+}
