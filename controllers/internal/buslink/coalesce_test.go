@@ -10,6 +10,7 @@ import (
 
 func TestNameIsToldAtOnceAndAtMostOncePerWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		rest := func(d time.Duration) { <-time.After(d) }
 		began := time.Now()
 		var names []string
 		var times []time.Duration
@@ -21,11 +22,11 @@ func TestNameIsToldAtOnceAndAtMostOncePerWindow(t *testing.T) {
 		go c.run(ctx)
 		for range 100 { // for 1 s
 			c.add("busy")
-			time.Sleep(10 * time.Millisecond)
+			rest(10 * time.Millisecond)
 		}
-		time.Sleep(window / 2)
+		rest(window / 2)
 		c.add("calm")
-		time.Sleep(10 * window)
+		rest(10 * window)
 		c.add("busy")
 		synctest.Wait()
 		cancel()

@@ -84,18 +84,18 @@ func (k *Link) retire() {
 
 // run connects, again and again, until ctx ends or the link is retired.
 func (k *Link) run(ctx context.Context) {
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() {
+	beside.Go(func() { k.changes.run(ctx) })
+	beside.Go(func() {
 		select {
 		case <-k.retired:
 			cancel()
 		case <-ctx.Done():
 		}
-	}()
-	var told sync.WaitGroup
-	told.Go(func() { k.changes.run(ctx) })
-	defer told.Wait()
+	})
 	for ctx.Err() == nil {
 		err := k.connection(ctx)
 		if ctx.Err() != nil {
@@ -116,7 +116,11 @@ func (k *Link) connection(ctx context.Context) error {
 		k.end(dialError(k.cfg.URLs, err))
 		return err
 	}
-	defer conn.Close()
+	defer func() {
+		if err := conn.Close(); err != nil {
+			k.log.V(1).Info("closing the bus connection", "error", err.Error())
+		}
+	}()
 	s := &session{conn: conn, config: newConfigMirror(), status: newStatusMirror(), answers: true}
 	s.epoch, s.endEpoch = context.WithCancel(ctx)
 	k.begin(s)
