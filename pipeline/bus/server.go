@@ -225,6 +225,9 @@ func (s *Server) InProcessConn() (net.Conn, error) {
 // Connect makes a connection inside the process. A server that takes credentials
 // refuses it: use DialCreds.
 func (s *Server) Connect(name string) (*Conn, error) {
+	if s.opts.Trust != nil {
+		return nil, errors.New("connect to embedded bus: it takes credentials, use DialCreds")
+	}
 	c := newConn(s.opts.Log.WithValues("client", name))
 	opts := []nats.Option{nats.InProcessServer(&linkInProcess{s, &c.link})}
 	if s.opts.Token != "" {
