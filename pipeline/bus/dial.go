@@ -147,7 +147,7 @@ func (s *credentials) read() ([]byte, error) {
 }
 
 func readCredentials(name string) ([]byte, error) {
-	f, err := os.Open(name) //nolint:gosec // the file that the user named
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}

@@ -17,6 +17,7 @@ import (
 // and leads them past the guard to the server, which does not listen itself.
 type entrance struct {
 	listener net.Listener
+	closing  chan struct{}
 	server   func() (net.Conn, error)
 	log      logr.Logger
 
@@ -30,7 +31,7 @@ func newEntrance(address string, server func() (net.Conn, error), log logr.Logge
 	if err != nil {
 		return nil, err
 	}
-	e := &entrance{listener: l, server: server, log: log, open: make(map[net.Conn]struct{})}
+	e := &entrance{listener: l, closing: make(chan struct{}), server: server, log: log, open: make(map[net.Conn]struct{})}
 	e.relays.Go(e.accept)
 	return e, nil
 }
@@ -46,12 +47,15 @@ func (e *entrance) accept() {
 		case err != nil: // too many open files
 			wait = nextDelay(wait, retryFirst, time.Second)
 			e.log.Info("bus takes no connection for now", "error", err.Error())
-			time.Sleep(wait)
+			select {
+			case <-time.After(wait):
+			case <-e.closing:
+			}
 			continue
 		}
 		wait = 0
 		if !e.keep(c) {
-			c.Close()
+			hangUp(c)
 			return
 		}
 		e.relays.Go(func() {
@@ -70,17 +74,31 @@ func (e *entrance) relay(client net.Conn) {
 	}
 	var answers sync.WaitGroup
 	answers.Go(func() {
-		_, _ = io.Copy(client, server) // the client sees the end of it
-		client.Close()
+		_, _ = io.Copy(patient{client}, server) // the client sees the end of it
+		hangUp(client)
 	})
 	err = guard.Relay(client, server, guard.Limits{Connect: layout.MaxCredentials, Message: maxPayload})
 	if err != nil {
 		e.log.Info("bus cut off a client", "client", client.RemoteAddr().String(), "reason", err.Error())
 	}
-	server.Close()
-	client.Close()
-	answers.Wait()
+	hangUp(server)
+	answers.Wait() // the last of them says why the server hung up
 }
+
+// patient gives a client that does not read some time to go on.
+type patient struct{ net.Conn }
+
+const writeWait = 30 * time.Second
+
+func (p patient) Write(b []byte) (int, error) {
+	if err := p.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		return 0, err
+	}
+	return p.Conn.Write(b)
+}
+
+// hangUp closes a connection that may be closed already.
+func hangUp(c net.Conn) { _ = c.Close() }
 
 // keep remembers a connection for close, unless that came before.
 func (e *entrance) keep(c net.Conn) bool {
@@ -96,16 +114,17 @@ func (e *entrance) keep(c net.Conn) bool {
 func (e *entrance) drop(c net.Conn) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	c.Close()
+	hangUp(c)
 	delete(e.open, c)
 }
 
 // close hangs up on everybody.
 func (e *entrance) close() {
-	e.listener.Close()
+	close(e.closing)
+	_ = e.listener.Close() // it was open
 	e.mu.Lock()
 	for c := range e.open {
-		c.Close()
+		hangUp(c)
 	}
 	e.open = nil
 	e.mu.Unlock()

@@ -22,6 +22,7 @@ var apiOfStreams = []string{
 
 // Requests that nobody may make, with %s for each stream.
 var apiOfNobody = []string{
+	"$JS.API.CONSUMER.DELETE.%s.x",
 	"$JS.API.STREAM.PURGE.%s", "$JS.API.STREAM.DELETE.%s", "$JS.API.STREAM.MSG.GET.%s", "$JS.API.STREAM.MSG.DELETE.%s",
 	"$JS.API.STREAM.SNAPSHOT.%s", "$JS.API.STREAM.RESTORE.%s", "$JS.API.STREAM.PEER.REMOVE.%s", "$JS.API.STREAM.LEADER.STEPDOWN.%s",
 	"$JS.API.DIRECT.GET.%s", "$JS.API.CONSUMER.LIST.%s", "$JS.API.CONSUMER.DURABLE.CREATE.%s.x", "$JS.API.CONSUMER.PAUSE.%s.x",
@@ -164,12 +165,12 @@ func TestRolesMayNotDoWhatOthersDo(t *testing.T) {
 				"$JS.API.DIRECT.GET.DELIVER.deliver.>", "$JS.API.DIRECT.GET.DELIVER.deliver.acme.*",
 				"$JS.API.CONSUMER.CREATE.KV_config.x.$KV.config.subscription.>", "$JS.API.CONSUMER.CREATE.KV_config.x.$KV.config.sources.rival.main"})},
 		"exporter of a namespace": {creds.Exporters("acme", "acme", "main"), join(outside, ofSub("rival", "soc"), ofFeed("acme", "bots"), hubSubjects, operatorSubjects)},
-		"hub": {hubRole(), join(without(nobody, "query.*"),
+		"hub": {hubRole(), join(without(nobody, "$JS.API.CONSUMER.DELETE.EVENT.*"),
 			without(ofFeed("acme", "bots"), "rejected.*", "dead.*", "$JS.API.CONSUMER.CREATE.EVENT.*"),
 			without(ofSub("acme", "soc"), "deliver.*", "$JS.API.DIRECT.GET.KV_config.*", "$JS.API.CONSUMER.CREATE.KV_config.*"),
 			without(ofStreams(apiOfConsumers), "$JS.API.CONSUMER.CREATE.EVENT.*"),
 			[]string{"_INBOX.collector.acme.bots.x", "$KV.config.hub.acme.main", "$KV.status.hub.rival.main", "$JS.API.DIRECT.GET.KV_config.$KV.config.hub.rival.main"})},
-		"operator": {creds.Operator(), join(outside[:0], without(join(nobody, ofStreams(apiOfStreams), ofStreams(apiOfConsumers)), "$KV.config.hub"),
+		"operator": {creds.Operator(), join(outside[:0], without(join(nobody, ofStreams(apiOfStreams), ofStreams(apiOfConsumers)), "$KV.config.hub", "$JS.API.CONSUMER.DELETE.EVENT.*", "$JS.API.CONSUMER.DELETE.RAW.*"),
 			without(ofFeed("acme", "bots"), "$KV.*", "$JS.API.DIRECT.GET.KV_*", "$JS.API.CONSUMER.CREATE.KV_*", "$JS.API.CONSUMER.DELETE.RAW.*"),
 			without(ofSub("acme", "soc"), "$KV.*", "$JS.API.DIRECT.GET.KV_*", "$JS.API.CONSUMER.CREATE.KV_*"),
 			without(hubSubjects, "$KV.*"))},

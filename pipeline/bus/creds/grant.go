@@ -42,11 +42,7 @@ func (g *grant) read(stream, filter string) { g.consume(stream, "*", filter) }
 
 // consume makes and reads a consumer, without acknowledgements.
 func (g *grant) consume(stream, name, filter string) {
-	g.publish(
-		"$JS.API.CONSUMER.CREATE."+stream+"."+name+"."+filter,
-		"$JS.API.CONSUMER.MSG.NEXT."+stream+"."+name,
-		"$JS.API.CONSUMER.DELETE."+stream+"."+name,
-	)
+	g.publish("$JS.API.CONSUMER.CREATE."+stream+"."+name+"."+filter, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+name)
 }
 
 // durable makes and reads a durable consumer and acknowledges what it gives.
@@ -140,6 +136,7 @@ func (g *grant) monitored(ns, feed, durable string, readers []string) {
 	g.durable(layout.StreamRaw, durable)
 	for _, name := range readers {
 		g.consume(layout.StreamRaw, name, raw)
+		g.publish("$JS.API.CONSUMER.DELETE." + layout.StreamRaw + "." + name) // the one of the reader before
 	}
 	g.get(layout.StreamRawParts, join(layout.RawParts, ns, feed, ">"))
 

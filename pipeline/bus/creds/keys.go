@@ -97,7 +97,9 @@ func (k *Keys) issue(operator, account, system nkeys.KeyPair) error {
 
 // Signer makes Keys for a NATS server of somebody else. seed is a signing key of
 // the account, or the account's own key, and account its public key ("A...").
-// The account must have JetStream. Operator, Account and System stay empty.
+// The account must have JetStream, and the server a max_control_line of 1 MB or
+// more, as a JWT travels in one line. Operator, Account and System stay empty.
+// What the package says about servers without a guard applies.
 func Signer(seed []byte, account string) (*Keys, error) {
 	if !nkeys.IsValidPublicAccountKey(account) {
 		return nil, fmt.Errorf("account %q: must be an account's public key (A...)", account)

@@ -129,14 +129,14 @@ func (r *relay) line() (string, error) {
 }
 
 func (r *relay) write(verb string, args []string) error {
-	// The writer keeps its first error for the next to come.
-	r.out.WriteString(verb)
+	_, err := r.out.WriteString(verb)
 	for _, s := range args {
-		r.out.WriteByte(' ')
-		r.out.WriteString(s)
+		err = errors.Join(err, r.out.WriteByte(' '))
+		_, err2 := r.out.WriteString(s)
+		err = errors.Join(err, err2)
 	}
-	_, err := r.out.WriteString("\r\n")
-	return err
+	_, err2 := r.out.WriteString("\r\n")
+	return errors.Join(err, err2)
 }
 
 // connect learns what the client may subscribe to. Whether its credentials are
@@ -156,7 +156,7 @@ func (r *relay) connect(options string) error {
 	r.connected = true
 	r.inboxes = claims.Sub
 	// Written anew, so that the server finds what was read here.
-	canonical, err := json.Marshal(&o)
+	canonical, err := json.Marshal(&o) //nolint:gosec // the server must see the credentials
 	if err != nil {
 		return fmt.Errorf("options of CONNECT: %w", err)
 	}

@@ -51,14 +51,15 @@ func relayed(tb testing.TB, connect, commands string) (string, error) {
 func TestCommandsPassInOneForm(t *testing.T) {
 	connect := connectLine(t, []string{"_INBOX.me.>"}, nil)
 	for name, tt := range map[string]struct{ in, out string }{
-		"ping":             {"PING\r\nPONG\r\n", "PING\r\nPONG\r\n"},
-		"line ends":        {"PING\nPONG\r\n", "PING\r\nPONG\r\n"},
-		"case and spaces":  {"  pub\ta  3\r\nabc\r\n", "PUB a 3\r\nabc\r\n"},
-		"subscriptions":    {"SUB a.> 1\r\nSUB a q 2\r\nUNSUB 1 5\r\n", "SUB a.> 1\r\nSUB a q 2\r\nUNSUB 1 5\r\n"},
-		"subject PUB":      {"PUB PUB 0\r\n\r\n", "PUB PUB 0\r\n\r\n"},
-		"own inbox":        {"PUB a _INBOX.me.x 1\r\nb\r\n", "PUB a _INBOX.me.x 1\r\nb\r\n"},
-		"headers":          {"HPUB a _INBOX.me.x 12 13\r\nNATS/1.0\r\n\r\nb\r\n", "HPUB a _INBOX.me.x 12 13\r\nNATS/1.0\r\n\r\nb\r\n"},
-		"commands in data": {"PUB a 19\r\n\r\nPUB x raw.y 0\r\n\r\n\r\n", "PUB a 19\r\n\r\nPUB x raw.y 0\r\n\r\n\r\n"},
+		"ping":              {"PING\r\nPONG\r\n", "PING\r\nPONG\r\n"},
+		"line ends":         {"PING\nPONG\r\n", "PING\r\nPONG\r\n"},
+		"case and spaces":   {"  pub\ta  3\r\nabc\r\n", "PUB a 3\r\nabc\r\n"},
+		"subscriptions":     {"SUB a.> 1\r\nSUB a q 2\r\nUNSUB 1 5\r\n", "SUB a.> 1\r\nSUB a q 2\r\nUNSUB 1 5\r\n"},
+		"subject is a verb": {"PUB HPUB 0\r\n\r\n", "PUB HPUB 0\r\n\r\n"},
+		"as the verb":       {"SUB" + " SUB 1\r\n", "SUB" + " SUB 1\r\n"},
+		"own inbox":         {"PUB a _INBOX.me.x 1\r\nb\r\n", "PUB a _INBOX.me.x 1\r\nb\r\n"},
+		"headers":           {"HPUB a _INBOX.me.x 12 13\r\nNATS/1.0\r\n\r\nb\r\n", "HPUB a _INBOX.me.x 12 13\r\nNATS/1.0\r\n\r\nb\r\n"},
+		"commands in data":  {"PUB a 19\r\n\r\nPUB x raw.y 0\r\n\r\n\r\n", "PUB a 19\r\n\r\nPUB x raw.y 0\r\n\r\n\r\n"},
 		"pull consumer": {
 			"PUB $JS.API.CONSUMER.CREATE.S.c _INBOX.me.x 13\r\n{\"config\":{}}\r\n", "PUB $JS.API.CONSUMER.CREATE.S.c _INBOX.me.x 13\r\n{\"config\":{}}\r\n",
 		},
