@@ -39,7 +39,7 @@ func parse(args []string) (*flags, error) {
 	f.podFlags(fs)
 	fs.Func("watch-namespace", "namespace to look after; may be repeated; all if absent", list(&f.watchNamespaces))
 	fs.BoolVar(&f.secretWatch, "secret-watch", true, "roll pods when a Secret that they use changes")
-	fs.Func("concurrency", "KIND=N: how many objects of a kind are looked at at once; may be repeated", f.setConcurrency)
+	fs.Func("concurrency", "KIND=N: how many objects of a kind are reconciled at once; may be repeated", f.setConcurrency)
 	fs.BoolVar(&f.leaderElect, "leader-elect", true, "work only while holding the lease, so that several replicas may run")
 	fs.StringVar(&f.leaseNamespace, "leader-election-namespace", "", "namespace of the lease; that of the pod if empty")
 	fs.DurationVar(&f.leaseDuration, "lease-duration", 15*time.Second, "how long others wait before they take a lease that is not renewed")

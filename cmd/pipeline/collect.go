@@ -16,6 +16,7 @@ func newCollect() *cobra.Command {
 	var own objects
 	var secrets, files, temp string
 	var allow []string
+	var services bool
 	cmd := &cobra.Command{
 		Use:   "collect --bus URL --creds FILE --key collector.NAMESPACE.FEEDSOURCE...",
 		Short: "Fetch feeds and publish what is new",
@@ -36,7 +37,7 @@ func newCollect() *cobra.Command {
 				defer p.hangUp(conn)
 				stage, err := collect.New(collect.Options{
 					Conn: conn, Log: p.log.WithName("collect"), Metrics: p.registry, Secrets: secret.Dir(secrets),
-					FilesRoot: files, TempDir: temp, AllowNets: nets, Keys: own.keys, Share: own.share,
+					FilesRoot: files, TempDir: temp, AllowNets: nets, Services: services, Keys: own.keys, Share: own.share,
 				})
 				if err != nil {
 					return err
@@ -52,5 +53,6 @@ func newCollect() *cobra.Command {
 	f.StringVar(&files, "files", "", "folder that file sources may read")
 	f.StringVar(&temp, "temp", "/tmp", "folder for large payloads until they are whole")
 	f.StringArrayVar(&allow, "allow-net", nil, "network that sources may reach although it is not public; repeatable")
+	f.BoolVar(&services, "services", false, "let a feed come from a Service of its own namespace")
 	return cmd
 }

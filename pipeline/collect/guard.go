@@ -95,6 +95,24 @@ func (g *guard) check(a netip.Addr) error {
 	return nil
 }
 
+// ownService marks the context of a dial to a Service of the feed's own namespace.
+type ownService struct{}
+
+// checkService is check for such a dial: the addresses of a cluster are not public.
+// Those of the node and of metadata services stay refused, since a Service may be a
+// name for anything.
+func (g *guard) checkService(a netip.Addr) error {
+	if slices.Contains(metadata, a) || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() {
+		return g.check(a)
+	}
+	for _, p := range translated {
+		if p.Contains(a) {
+			return g.check(a)
+		}
+	}
+	return nil
+}
+
 // forCollection is control for the dials of one collection. If the first goes to a
 // public address, none may go to one that only the operator's settings allow: they
 // are for feeds from there, not for whoever out there answers with a redirect or
@@ -154,7 +172,11 @@ func (g *guard) control(ctx context.Context, network, address string, _ syscall.
 	if err != nil {
 		return fmt.Errorf("address %q: %w", address, err)
 	}
-	if err := g.check(ap.Addr()); err != nil {
+	check := g.check
+	if ctx.Value(ownService{}) != nil {
+		check = g.checkService
+	}
+	if err := check(ap.Addr().Unmap().WithZone("")); err != nil {
 		return err
 	}
 	if ctx.Value(plainCredentials{}) != nil && !g.allowed(ap.Addr()) {

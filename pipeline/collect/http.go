@@ -35,6 +35,8 @@ type httpTransport struct {
 	guard      *guard
 	secrets    secretStore
 	rateWindow time.Duration
+	// services lets feeds come from Services of their own namespace.
+	services bool
 }
 
 // session is one collection over HTTP.
@@ -108,7 +110,7 @@ func (s *session) method() string {
 func (s *session) roundTripper() http.RoundTripper {
 	dialer := &net.Dialer{Timeout: dialTimeout, ControlContext: s.guard.forCollection()}
 	tr := &http.Transport{
-		DialContext:            dialer.DialContext,
+		DialContext:            s.dial(dialer),
 		TLSClientConfig:        s.creds.tls,
 		TLSHandshakeTimeout:    tlsTimeout,
 		ResponseHeaderTimeout:  headerTimeout,
@@ -124,6 +126,20 @@ func (s *session) roundTripper() http.RoundTripper {
 		}
 		return tr.RoundTrip(req)
 	}, tr)
+}
+
+// dial marks dials to a Service of the feed's own namespace, if the feed itself
+// names one: not what a redirect or a page leads to.
+func (s *session) dial(d *net.Dialer) func(context.Context, string, string) (net.Conn, error) {
+	if !s.services || !s.spec.OwnService(s.c.cfg.Namespace) {
+		return d.DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if host, _, err := net.SplitHostPort(address); err == nil && v1alpha1.OwnServiceHost(host, s.c.cfg.Namespace) {
+			ctx = context.WithValue(ctx, ownService{}, true)
+		}
+		return d.DialContext(ctx, network, address)
+	}
 }
 
 // checkRedirect is http.Client.CheckRedirect. The guard sees the new address

@@ -47,6 +47,9 @@ type Options struct {
 	// AllowNets are networks that feeds may come from besides the public
 	// Internet, and that may get credentials without encryption.
 	AllowNets []netip.Prefix
+	// Services lets a feed come from a Service of its own namespace in a cluster, by a
+	// URL such as http://feeds.default.svc/list.
+	Services bool
 	// Keys of the config bucket, or prefixes that end in a dot, are the feeds that
 	// this stage collects; "collector." if empty. Of these, Share is what it has.
 	Keys  []string
@@ -104,7 +107,7 @@ func newStage(o Options, b buses, rate time.Duration) (*Stage, error) {
 	transports := func(cfg *plan.Collector) (transport, error) {
 		switch {
 		case cfg.Spec.HTTP != nil:
-			return &httpTransport{guard: g, secrets: secretStore{o.Secrets, cfg.Namespace}, rateWindow: rate}, nil
+			return &httpTransport{guard: g, secrets: secretStore{o.Secrets, cfg.Namespace}, rateWindow: rate, services: o.Services}, nil
 		case cfg.Spec.File != nil:
 			return &fileTransport{root: o.FilesRoot, settle: settle}, nil
 		}

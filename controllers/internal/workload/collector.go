@@ -1,6 +1,9 @@
 package workload
 
 import (
+	applymeta "k8s.io/client-go/applyconfigurations/meta/v1"
+	applynet "k8s.io/client-go/applyconfigurations/networking/v1"
+
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/plan"
 )
@@ -55,17 +58,29 @@ func Collector(o Options, e *v1alpha1.Exchange, f *v1alpha1.FeedSource, secretsH
 // collectorEgress is where a collector may connect to besides the bus: nowhere if
 // it reads files.
 func (o Options) collectorEgress(feeds ...*v1alpha1.FeedSource) []*egress {
+	var rules []*egress
 	for _, f := range feeds {
 		if f.Spec.HTTP != nil {
-			return []*egress{o.feedEgress()}
+			rules = append(rules, o.feedEgress())
+			break
 		}
 	}
-	return nil
+	for _, f := range feeds {
+		if f.Spec.HTTP != nil && f.Spec.HTTP.OwnService(f.Namespace) {
+			return append(rules, ownNamespaceEgress())
+		}
+	}
+	return rules
+}
+
+// ownNamespaceEgress allows the pods behind Services of the namespace.
+func ownNamespaceEgress() *egress {
+	return applynet.NetworkPolicyEgressRule().WithTo(applynet.NetworkPolicyPeer().WithPodSelector(applymeta.LabelSelector()))
 }
 
 // collectArgs are the arguments of every collector.
 func (o Options) collectArgs(b Bus) []string {
-	args := append(busArgs(b), "--secrets="+pathSecrets, "--temp="+pathTemp)
+	args := append(busArgs(b), "--secrets="+pathSecrets, "--temp="+pathTemp, "--services")
 	for _, p := range o.AllowNetworks {
 		args = append(args, "--allow-net="+p.Masked().String())
 	}

@@ -143,7 +143,7 @@ func (o Options) sharedCollectors(e *v1alpha1.Exchange, feeds []*v1alpha1.FeedSo
 		set = append(set, setOf(d)...)
 	}
 	if o.NetworkPolicies {
-		set = append(set, setOf(o.networkPolicy(g, nil, []*egress{o.feedEgress()}))...)
+		set = append(set, setOf(o.networkPolicy(g, nil, o.collectorEgress(feeds...)))...)
 	}
 	return set
 }
