@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -57,7 +58,9 @@ type Options struct {
 	CredentialsLifetime time.Duration
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
-	Log logr.Logger
+	// Registerer takes the metrics; the manager's registry if nil.
+	Registerer prometheus.Registerer
+	Log        logr.Logger
 }
 
 const (
@@ -82,7 +85,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if o.CredentialsLifetime == 0 {
 		o.CredentialsLifetime = lifetime
 	}
-	m, err := metrics.New(crmetrics.Registry)
+	if o.Registerer == nil {
+		o.Registerer = crmetrics.Registry
+	}
+	m, err := metrics.New(o.Registerer)
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
@@ -95,7 +101,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	bells := newBells(ctx)
 	links := buslink.New(buslink.Options{
-		Log: o.Log.WithName("bus"), Notify: bells.ring, Dial: o.Dial, Registerer: crmetrics.Registry,
+		Log: o.Log.WithName("bus"), Notify: bells.ring, Dial: o.Dial, Registerer: o.Registerer,
 	})
 	if err := mgr.Add(links); err != nil {
 		return fmt.Errorf("bus links: %w", err)

@@ -44,19 +44,6 @@ type setup struct {
 
 type requests = []reconcile.Request
 
-// edited is a change that a person made: of the specification, or a request to look.
-var edited = predicate.Or[client.Object](predicate.GenerationChangedPredicate{}, requested{})
-
-// requested is a new value of the annotation that asks for a look.
-type requested struct{ predicate.Funcs }
-
-func (requested) Update(e event.UpdateEvent) bool {
-	return e.ObjectOld.GetAnnotations()[v1alpha1.AnnotationRequestedAt] != e.ObjectNew.GetAnnotations()[v1alpha1.AnnotationRequestedAt]
-}
-
-// spec is a change of the specification, or of whether the object is there.
-var spec = builder.WithPredicates(predicate.GenerationChangedPredicate{})
-
 func named(namespace, name string) reconcile.Request {
 	return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}}
 }
@@ -136,11 +123,11 @@ func (s *setup) exchange(r reconcile.Reconciler) error {
 		Watches(&v1alpha1.FeedSource{}, gathered(func(o client.Object) requests {
 			f := o.(*v1alpha1.FeedSource)
 			return requests{named(f.Spec.ExchangeRef.In(f.Namespace), f.Spec.ExchangeRef.Name)}
-		}), spec).
+		}), acceptance).
 		Watches(&v1alpha1.Subscription{}, gathered(func(o client.Object) requests {
 			x := o.(*v1alpha1.Subscription)
 			return requests{named(x.Spec.ExchangeRef.In(x.Namespace), x.Spec.ExchangeRef.Name)}
-		}), spec).
+		}), acceptance).
 		// Another Exchange of the namespace may have been in the way.
 		Watches(&v1alpha1.Exchange{}, mapped(func(ctx context.Context, o client.Object) requests {
 			return requestsFor(s.world(ctx).Exchanges(o.GetNamespace()))
@@ -150,16 +137,17 @@ func (s *setup) exchange(r reconcile.Reconciler) error {
 
 func (s *setup) feedSource(r reconcile.Reconciler) error {
 	b := ownsPods(s.new("FeedSource", &v1alpha1.FeedSource{})).
-		Watches(&v1alpha1.Exchange{}, mapped(func(ctx context.Context, o client.Object) requests {
-			return requestsFor(s.world(ctx).FeedSources(world.NamesExchange(exchangeRef(o))))
-		}), spec).
+		Watches(&v1alpha1.Exchange{}, mapped(s.feedsOfExchange), spec).
+		Watches(&appsv1.Deployment{}, mapped(s.feedsOfShard), shard).
 		Watches(&v1alpha1.Parser{}, mapped(func(ctx context.Context, o client.Object) requests {
 			return requestsFor(s.world(ctx).FeedSources(world.UsesParser(exchangeRef(o))...))
 		}), builder.WithPredicates(onlyPresence)).
-		// A feed that had the source may be gone.
-		Watches(&v1alpha1.FeedSource{}, mapped(func(ctx context.Context, o client.Object) requests {
-			f := o.(*v1alpha1.FeedSource)
-			return requestsFor(s.world(ctx).SourceHolders(plan.ExchangeOf(f.Namespace, f.Spec.ExchangeRef), f.Spec.Provider+"."+f.Spec.Channel))
+		// What was in the way may be gone.
+		Watches(&v1alpha1.FeedSource{}, mapped(s.feedsBeside), builder.WithPredicates(left)).
+		Watches(&v1alpha1.Subscription{}, mapped(s.feedsBeside), builder.WithPredicates(left)).
+		// A FormatChange that was deleted too early comes back.
+		Watches(&v1alpha1.FormatChange{}, mapped(func(_ context.Context, o client.Object) requests {
+			return requests{named(o.GetNamespace(), o.(*v1alpha1.FormatChange).Spec.SourceRef.Name)}
 		}), builder.WithPredicates(onlyDeleted))
 	b = s.watchNamespaces(b, func(ctx context.Context, o client.Object) requests {
 		return requestsFor(s.world(ctx).FeedSources(client.InNamespace(o.GetName())))
@@ -173,27 +161,22 @@ func (s *setup) parser(r reconcile.Reconciler) error {
 	b := ownsPods(s.new("Parser", &v1alpha1.Parser{})).
 		Watches(&v1alpha1.FeedSource{}, mapped(func(_ context.Context, o client.Object) requests {
 			return requests{named(o.GetNamespace(), o.(*v1alpha1.FeedSource).Spec.ParserRef.Name)}
-		}), spec).
+		}), acceptance).
 		Watches(&v1alpha1.Exchange{}, mapped(func(ctx context.Context, o client.Object) requests {
 			return s.parsersOf(ctx, exchangeRef(o))
-		}), spec)
-	b = s.watchNamespaces(b, func(ctx context.Context, o client.Object) requests {
-		return parsersOf(s.world(ctx).FeedSources(client.InNamespace(o.GetName())))
-	})
+		}), spec).
+		Watches(&appsv1.Deployment{}, mapped(s.parsersOfShard), shard)
 	return s.watchSecrets(b, &v1alpha1.Parser{}, nil).Complete(r)
 }
 
 func (s *setup) subscription(r reconcile.Reconciler) error {
 	b := ownsPods(s.new("Subscription", &v1alpha1.Subscription{})).
 		Owns(&corev1.Service{}).Owns(&policyv1.PodDisruptionBudget{}).Owns(&networkingv1.Ingress{}).
-		Watches(&v1alpha1.Exchange{}, mapped(func(ctx context.Context, o client.Object) requests {
-			return requestsFor(s.world(ctx).Subscriptions(world.NamesExchange(exchangeRef(o))))
-		}), spec).
-		// A subscription that had the organisation may be gone.
-		Watches(&v1alpha1.Subscription{}, mapped(func(ctx context.Context, o client.Object) requests {
-			x := o.(*v1alpha1.Subscription)
-			return requestsFor(s.world(ctx).OrganisationHolders(plan.ExchangeOf(x.Namespace, x.Spec.ExchangeRef), x.Spec.Organisation.ID))
-		}), builder.WithPredicates(onlyDeleted))
+		Watches(&v1alpha1.Exchange{}, mapped(s.subscriptionsOfExchange), spec).
+		Watches(&appsv1.Deployment{}, mapped(s.subscriptionsOfShard), shard).
+		// What was in the way may be gone.
+		Watches(&v1alpha1.FeedSource{}, mapped(s.subscriptionsBeside), builder.WithPredicates(left)).
+		Watches(&v1alpha1.Subscription{}, mapped(s.subscriptionsBeside), builder.WithPredicates(left))
 	b = s.watchNamespaces(b, func(ctx context.Context, o client.Object) requests {
 		return requestsFor(s.world(ctx).Subscriptions(client.InNamespace(o.GetName())))
 	})
@@ -208,29 +191,6 @@ func (s *setup) formatChange(r reconcile.Reconciler) error {
 			return s.formatChangesOf(ctx, o.GetNamespace(), o.GetName())
 		}), builder.WithPredicates(onlyPresence)).
 		Complete(r)
-}
-
-// onlyPresence passes what comes and goes, onlyDeleted what goes.
-var (
-	onlyPresence = predicate.Funcs{
-		UpdateFunc:  func(event.UpdateEvent) bool { return false },
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
-	onlyDeleted = predicate.Funcs{
-		CreateFunc:  func(event.CreateEvent) bool { return false },
-		UpdateFunc:  func(event.UpdateEvent) bool { return false },
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
-)
-
-func (s *setup) exchangesWithSecret(ctx context.Context, o client.Object) requests {
-	var out requests
-	for _, e := range s.world(ctx).Exchanges(o.GetNamespace()) {
-		if n := e.Spec.Bus.NATS; n != nil && (n.SigningKey.Name == o.GetName() || n.CA != nil && n.CA.Name == o.GetName()) {
-			out = append(out, named(e.Namespace, e.Name))
-		}
-	}
-	return out
 }
 
 func (s *setup) parsersOf(ctx context.Context, exchange plan.Ref) requests {

@@ -12,8 +12,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/controllers/feedsource"
 	"github.com/weir-project/weir/controllers/internal/scope"
+	"github.com/weir-project/weir/controllers/internal/world"
 	"github.com/weir-project/weir/controllers/parser"
 	"github.com/weir-project/weir/controllers/subscription"
 	"github.com/weir-project/weir/pipeline/bus"
@@ -62,35 +64,48 @@ func put(ctx context.Context, o *observed, prefix string, v any) error {
 }
 
 // sweep cleans up after objects whose end the operator did not see, or saw while
-// the bus was away.
+// the bus was away. What exists and names the exchange is the business of its own
+// reconciler, also when it is refused.
 func (r *Reconciler) sweep(ctx context.Context, o *observed) error {
-	feeds, parsers, subs := map[types.NamespacedName]bool{}, map[types.NamespacedName]bool{}, map[types.NamespacedName]bool{}
-	for _, f := range o.feeds {
-		feeds[types.NamespacedName{Namespace: f.Namespace, Name: f.Name}] = true
-		parsers[types.NamespacedName{Namespace: f.Namespace, Name: f.Spec.ParserRef.Name}] = true
-	}
-	for _, s := range o.subscriptions {
-		subs[types.NamespacedName{Namespace: s.Namespace, Name: s.Name}] = true
-	}
+	w := r.World(ctx) // the cache as it is now: what was configured meanwhile is in it
 	var failed error
-	for name := range gone(o, plan.PrefixSubscription, subs) {
-		failed = errors.Join(failed, subscription.Clean(ctx, o.link, name))
+	for name := range configured(o, plan.PrefixSubscription) {
+		if s := w.Subscription(name); s == nil || plan.ExchangeOf(s.Namespace, s.Spec.ExchangeRef) != o.ref() {
+			failed = errors.Join(failed, clean(w, func() error { return subscription.Clean(ctx, o.link, types.NamespacedName(name)) }))
+		}
 	}
-	for name := range gone(o, plan.PrefixCollector, feeds) {
-		failed = errors.Join(failed, feedsource.Clean(ctx, o.link, bus.Feed{Namespace: name.Namespace, Name: name.Name}))
+	for name := range configured(o, plan.PrefixCollector) {
+		if f := w.FeedSource(name); f == nil || !o.here(f) {
+			failed = errors.Join(failed, clean(w, func() error { return feedsource.Clean(ctx, o.link, bus.Feed(name)) }))
+		}
 	}
-	for name := range gone(o, plan.PrefixMonitor, parsers) {
-		failed = errors.Join(failed, parser.Clean(ctx, o.link, name))
+	for name := range configured(o, plan.PrefixMonitor) {
+		if w.Parser(name) == nil || !slices.ContainsFunc(w.FeedSources(world.UsesParser(name)...), o.here) {
+			failed = errors.Join(failed, clean(w, func() error { return parser.Clean(ctx, o.link, types.NamespacedName(name)) }))
+		}
 	}
 	return failed
 }
 
-// gone yields what the bus has a configuration for and the cluster does not.
-func gone(o *observed, prefix string, there map[types.NamespacedName]bool) func(func(types.NamespacedName) bool) {
-	return func(yield func(types.NamespacedName) bool) {
+// here reports whether a feed names the exchange.
+func (o *observed) here(f *v1alpha1.FeedSource) bool {
+	return plan.ExchangeOf(f.Namespace, f.Spec.ExchangeRef) == o.ref()
+}
+
+// clean calls fn unless the world could not be read: then nothing is known to be gone.
+func clean(w *world.World, fn func() error) error {
+	if err := w.Err(); err != nil {
+		return fmt.Errorf("read cache: %w", err)
+	}
+	return fn()
+}
+
+// configured yields what the bus has a configuration for.
+func configured(o *observed, prefix string) func(func(plan.Ref) bool) {
+	return func(yield func(plan.Ref) bool) {
 		for _, key := range o.link.Config(prefix + ".") {
 			namespace, name, _ := strings.Cut(strings.TrimPrefix(key, prefix+"."), ".")
-			if n := (types.NamespacedName{Namespace: namespace, Name: name}); !there[n] && !yield(n) {
+			if !yield(plan.Ref{Namespace: namespace, Name: name}) {
 				return
 			}
 		}

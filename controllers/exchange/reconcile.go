@@ -205,6 +205,10 @@ func (r *Reconciler) connect(_ context.Context, o *observed) error {
 	cfg := buslink.Config{URLs: b.URL, Creds: own, CA: o.keys.CA}
 	r.Links.Ensure(name, cfg)
 	o.link = r.Links.Get(name)
+	if expires, err := creds.Expires(own); err == nil && r.Ring.Lifetime > 0 {
+		// They are made anew by then: with more than half of their life gone.
+		o.rotateAt = scope.Earliest(o.rotateAt, expires.Add(-r.Ring.Lifetime/4))
+	}
 	return o.link.Ready()
 }
 

@@ -3,10 +3,8 @@ package operatortest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,9 +17,6 @@ import (
 
 	"github.com/weir-project/weir/controllers"
 	"github.com/weir-project/weir/pipeline/bus"
-	"github.com/weir-project/weir/pipeline/bus/creds"
-	"github.com/weir-project/weir/pipeline/plan"
-	"github.com/weir-project/weir/pipeline/status"
 )
 
 // Cluster stands for what is behind an API server: it marks workloads as running
@@ -39,14 +34,11 @@ type Cluster struct {
 	wg     sync.WaitGroup
 }
 
-type hub struct {
-	server *bus.Server
-	conn   *bus.Conn
-}
-
 // ClusterOptions adjust a Cluster.
 type ClusterOptions struct {
 	Dir string // of the buses
+	// Namespaces that it looks after; all if empty.
+	Namespaces []string
 	// Report makes components report success.
 	Report bool
 }
@@ -60,14 +52,20 @@ func (w *World) Cluster(ctx context.Context, o ClusterOptions) (*Cluster, error)
 		cancel()
 		return nil, err
 	}
-	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}} {
-		events, err := watcher.Watch(ctx, list)
-		if err != nil {
-			cancel()
-			return nil, err
-		}
-		for range 4 {
-			c.wg.Go(func() { c.follow(ctx, events) })
+	namespaces := o.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	for _, ns := range namespaces {
+		for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}} {
+			events, err := watcher.Watch(ctx, list, client.InNamespace(ns))
+			if err != nil {
+				c.Stop()
+				return nil, err
+			}
+			for range 4 {
+				c.wg.Go(func() { c.follow(ctx, events) })
+			}
 		}
 	}
 	return c, nil
@@ -80,8 +78,7 @@ func (c *Cluster) Stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name, h := range c.buses {
-		_ = h.conn.Close()
-		h.server.Shutdown()
+		h.stop()
 		delete(c.buses, name)
 	}
 }
@@ -154,11 +151,7 @@ func (c *Cluster) serve(ctx context.Context, exchange types.NamespacedName) erro
 		server.Shutdown()
 		return err
 	}
-	c.buses[exchange] = &hub{server, conn}
-	if c.report {
-		r := &reporter{cluster: c, server: server, exchange: exchange, hub: conn, conns: map[string]*bus.Conn{}}
-		c.wg.Go(func() { r.run(ctx) })
-	}
+	c.buses[exchange] = newHub(ctx, c, exchange, server, conn)
 	return nil
 }
 
@@ -189,6 +182,21 @@ func (c *Cluster) As(ctx context.Context, exchange types.NamespacedName, namespa
 	return c.connect(ctx, h.server, namespace, secret)
 }
 
+// Tell puts a status on the bus of an exchange, as the component that it is about.
+func (c *Cluster) Tell(ctx context.Context, exchange types.NamespacedName, key string, status any) error {
+	c.mu.Lock()
+	h := c.buses[exchange]
+	c.mu.Unlock()
+	if h == nil {
+		return fmt.Errorf("exchange %s has no bus", exchange)
+	}
+	value, err := json.Marshal(status)
+	if err != nil {
+		return err
+	}
+	return h.tell(ctx, key, value)
+}
+
 // Hub is a connection with the rights of an exchange's hub; nil before it runs.
 func (c *Cluster) Hub(exchange types.NamespacedName) *bus.Conn {
 	c.mu.Lock()
@@ -204,8 +212,7 @@ func (c *Cluster) StopBus(exchange types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if h := c.buses[exchange]; h != nil {
-		_ = h.conn.Close()
-		h.server.Shutdown()
+		h.stop()
 		delete(c.buses, exchange)
 	}
 }
@@ -232,110 +239,4 @@ func (c *Cluster) Dial(ctx context.Context, exchange types.NamespacedName, cfg c
 		case <-t.C:
 		}
 	}
-}
-
-// reporter puts a good status for whatever is configured, as the component that it
-// is about: nobody else may.
-type reporter struct {
-	cluster  *Cluster
-	server   *bus.Server
-	exchange types.NamespacedName
-	hub      *bus.Conn
-	conns    map[string]*bus.Conn
-}
-
-func (r *reporter) run(ctx context.Context) {
-	watcher, err := r.as(ctx, "operator", creds.Operator())
-	if err == nil {
-		err = watcher.Config().Watch(ctx, nil, func(e bus.Entry) error {
-			key, value := Report(e.Key, e.Value)
-			if key == "" {
-				return nil
-			}
-			conn, err := r.author(ctx, key)
-			if err == nil {
-				err = conn.Status().Put(ctx, key, value)
-			}
-			return err
-		})
-	}
-	for _, conn := range r.conns {
-		_ = conn.Close()
-	}
-	if err != nil && ctx.Err() == nil {
-		panic(fmt.Sprintf("report on the bus of %s: %v", r.exchange, err)) // of a test
-	}
-}
-
-func (r *reporter) author(ctx context.Context, key string) (*bus.Conn, error) {
-	prefix, rest, _ := strings.Cut(key, ".")
-	namespace, _, _ := strings.Cut(rest, ".")
-	role := creds.Hub(r.exchange.Namespace, r.exchange.Name)
-	switch prefix {
-	case plan.PrefixCollector:
-		role = creds.Collectors(namespace)
-	case plan.PrefixMonitor, plan.PrefixParser:
-		role = creds.Monitors(namespace)
-	case plan.PrefixExporter:
-		role = creds.Exporters(namespace, r.exchange.Namespace, r.exchange.Name)
-	}
-	return r.as(ctx, prefix+"."+namespace, role)
-}
-
-func (r *reporter) as(ctx context.Context, name string, role creds.Role) (*bus.Conn, error) {
-	if conn := r.conns[name]; conn != nil {
-		return conn, nil
-	}
-	s, err := r.cluster.secret(ctx, r.exchange.Namespace, r.exchange.Name+"-bus-keys")
-	if err != nil {
-		return nil, err
-	}
-	keys := &creds.Keys{OperatorSeed: s["operator.seed"], AccountSeed: s["account.seed"], SystemSeed: s["system.seed"],
-		Operator: string(s["operator.jwt"]), Account: string(s["account.jwt"]), System: string(s["system.jwt"])}
-	user, _, err := keys.Mint(role, time.Hour)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := bus.DialCreds(ctx, bus.DialOptions{Server: r.server, Creds: user, Name: name})
-	if err == nil {
-		r.conns[name] = conn
-	}
-	return conn, err
-}
-
-// Report is the key and the status with which a component that works answers its
-// configuration; empty if it does not.
-func Report(key string, config []byte) (string, []byte) {
-	if config == nil {
-		return "", nil
-	}
-	now := time.Now().UTC()
-	ok := status.Result{OK: true, Reason: "Succeeded", Since: now}
-	var v any
-	var prefix string
-	for _, p := range []string{plan.PrefixCollector, plan.PrefixMonitor, plan.PrefixHub, plan.PrefixSubscription} {
-		if len(key) > len(p) && key[:len(p)+1] == p+"." {
-			prefix = p
-		}
-	}
-	to := key
-	switch prefix {
-	case plan.PrefixCollector:
-		v = status.Collector{Result: ok, Attempts: 1, LastSuccess: now, LastAttempt: now, Next: now.Add(24 * time.Hour)}
-	case plan.PrefixMonitor:
-		to = plan.PrefixParser + key[len(prefix):]
-		v = status.Parser{Result: ok}
-	case plan.PrefixHub:
-		v = status.Hub{Result: ok}
-	case plan.PrefixSubscription:
-		to = plan.PrefixExporter + key[len(prefix):]
-		v = status.Exporter{Result: ok}
-	default:
-		return "", nil
-	}
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(errors.Join(errors.New("a status that cannot be encoded"), err))
-	}
-	return to, data
 }

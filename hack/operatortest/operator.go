@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -61,7 +62,7 @@ func (w *World) Run(ctx context.Context, o OperatorOptions) (*Operator, error) {
 			Image: "registry.example.org/weir-pipeline:test", NetworkPolicies: true, DNSNamespace: "kube-system",
 			OperatorNamespace: Namespace, OperatorLabels: map[string]string{"app.kubernetes.io/name": "weir-operator"},
 		},
-		WatchNamespaces: o.Namespaces, SecretWatch: true, Dial: o.Dial, Log: o.Log,
+		WatchNamespaces: o.Namespaces, SecretWatch: true, Dial: o.Dial, Log: o.Log, Registerer: prometheus.NewRegistry(),
 	}
 	if o.Change != nil {
 		o.Change(&opts)

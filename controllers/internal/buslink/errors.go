@@ -72,8 +72,6 @@ func dialCause(err error) string {
 		return "the host name is not known"
 	case errors.As(err, &cert), errors.As(err, &unknown):
 		return "its certificate is not trusted, check spec.bus.nats.ca"
-	case errors.Is(err, nats.ErrSecureConnRequired):
-		return "it wants TLS, write tls:// in spec.bus.nats.urls"
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return "it has no TLS, write nats:// in spec.bus.nats.urls"
 	case errors.Is(err, nats.ErrNoServers):

@@ -34,6 +34,8 @@ func (w written) same(o written) bool { return w.gone == o.gone && (w.gone || w.
 type configMirror struct {
 	mu   sync.Mutex
 	keys map[string]written
+	// sorted are the keys that are present.
+	sorted []string
 	// writing is what is on its way: the bucket may tell it before it confirms it.
 	writing map[string]written
 }
@@ -57,6 +59,22 @@ func (m *configMirror) now(key string) written {
 	return written{gone: true}
 }
 
+// set notes what the bucket has. m.mu is held.
+func (m *configMirror) set(key string, w written) {
+	if w.gone && w.own.IsZero() {
+		delete(m.keys, key)
+	} else {
+		m.keys[key] = w
+	}
+	i, found := slices.BinarySearch(m.sorted, key)
+	switch {
+	case w.gone && found:
+		m.sorted = slices.Delete(m.sorted, i, i+1)
+	case !w.gone && !found:
+		m.sorted = slices.Insert(m.sorted, i, key)
+	}
+}
+
 // write notes a write, or a deletion, around the call that makes it: something that
 // the bucket does not have.
 func (m *configMirror) write(key string, w written, publish func() error) error {
@@ -69,7 +87,7 @@ func (m *configMirror) write(key string, w written, publish func() error) error 
 	delete(m.writing, key)
 	if err == nil && !m.now(key).same(w) { // else the bucket told it already
 		w.own = time.Now()
-		m.keys[key] = w
+		m.set(key, w)
 	}
 	return err
 }
@@ -88,11 +106,7 @@ func (m *configMirror) told(e bus.Entry) (news bool) {
 	if !old.own.IsZero() && !same {
 		return false // from before the own write, whose turn comes
 	}
-	if w.gone {
-		delete(m.keys, e.Key)
-	} else {
-		m.keys[e.Key] = w
-	}
+	m.set(e.Key, w)
 	if own, ok := m.writing[e.Key]; ok && own.same(w) {
 		return false
 	}
@@ -108,7 +122,7 @@ func (m *configMirror) doubt(since time.Time) bool {
 	found := false
 	for key, w := range m.keys {
 		if !w.own.IsZero() && w.own.Before(since) {
-			delete(m.keys, key)
+			m.set(key, written{gone: true})
 			found = true
 		}
 	}
@@ -119,23 +133,17 @@ func (m *configMirror) doubt(since time.Time) bool {
 func (m *configMirror) under(prefix string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var keys []string
-	for key, w := range m.keys {
-		if !w.gone && below(key, prefix) {
-			keys = append(keys, key)
-		}
+	if prefix == "" {
+		return slices.Clone(m.sorted)
 	}
-	slices.Sort(keys)
+	key, below := strings.CutSuffix(prefix, ".")
+	from, _ := slices.BinarySearch(m.sorted, key+".")
+	to, _ := slices.BinarySearch(m.sorted, key+"/") // the character after the dot
+	keys := slices.Clone(m.sorted[from:to])
+	if !below && !m.now(key).gone {
+		keys = slices.Insert(keys, 0, key)
+	}
 	return keys
-}
-
-// below reports whether a key is one of a prefix: "a.b." is what is below a.b,
-// "a.b" that and a.b itself, "" everything.
-func below(key, prefix string) bool {
-	if prefix == "" || key == prefix {
-		return true
-	}
-	return strings.HasPrefix(key, strings.TrimSuffix(prefix, ".")+".")
 }
 
 // wanted reports whether a key of the config bucket is one that only the operator

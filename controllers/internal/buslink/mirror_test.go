@@ -2,6 +2,7 @@ package buslink
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -78,11 +79,11 @@ func TestMirrorDoubtsWhatTheBucketNeverTold(t *testing.T) {
 
 func TestKeysUnderAPrefix(t *testing.T) {
 	m := newConfigMirror()
-	for _, k := range []string{"b.ns.two", "b.ns.one", "b", "bx.ns"} {
+	for _, k := range []string{"b.ns.two", "b.ns.one", "b", "bx.ns", "b-c.ns", "b/c.ns"} {
 		m.told(entry(k, ""))
 	}
 	for prefix, want := range map[string][]string{
-		"":         {"b", "b.ns.one", "b.ns.two", "bx.ns"},
+		"":         {"b", "b-c.ns", "b.ns.one", "b.ns.two", "b/c.ns", "bx.ns"},
 		"b":        {"b", "b.ns.one", "b.ns.two"},
 		"b.":       {"b.ns.one", "b.ns.two"},
 		"b.ns.one": {"b.ns.one"},
@@ -90,6 +91,19 @@ func TestKeysUnderAPrefix(t *testing.T) {
 	} {
 		if got := m.under(prefix); !slices.Equal(got, want) {
 			t.Errorf("prefix %q: %q, want %q", prefix, got, want)
+		}
+	}
+}
+
+func BenchmarkConfigOfOneKeyAmongTenThousand(b *testing.B) {
+	m := newConfigMirror()
+	for i := range 10_000 {
+		m.told(entry(fmt.Sprintf("collector.default.feed%d", i), "1"))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(m.under("collector.default.feed7000")) != 1 {
+			b.Fatal("not found")
 		}
 	}
 }

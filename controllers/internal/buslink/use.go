@@ -118,7 +118,7 @@ func (k *Link) write(ctx context.Context, what, key string, w written, publish f
 
 // Config lists the keys of the config bucket under a prefix, sorted: "a.b." is what
 // is below a.b, "a.b" that and a.b itself, "" everything. It is empty until Ready
-// was nil once. It looks at every key that there is: not for every reconcile.
+// was nil once.
 func (k *Link) Config(prefix string) []string {
 	s := k.read()
 	if s == nil {

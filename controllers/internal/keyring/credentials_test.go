@@ -72,7 +72,7 @@ func TestCredentialsAreWrittenOnlyWhenNeeded(t *testing.T) {
 }
 
 func TestCredentialsAreMadeAnew(t *testing.T) {
-	withCA := func(k *Keys) *Keys { return &Keys{Keys: k.Keys, CA: []byte(twoCertificates)} }
+	withCA := func(k *Keys) *Keys { return &Keys{Keys: k.Keys, CA: []byte("certificates")} }
 	for name, c := range map[string]struct {
 		change   func(w *world, keys *Keys) (*Keys, creds.Role)
 		sameHash bool
@@ -124,7 +124,7 @@ func TestCredentialsAreMadeAnew(t *testing.T) {
 func TestCAThatIsNotWantedAnyMoreGoes(t *testing.T) {
 	w := newWorld(t, feedSource())
 	keys := someKeys(t)
-	w.credentials(&Keys{Keys: keys.Keys, CA: []byte(twoCertificates)}, collectorRole)
+	w.credentials(&Keys{Keys: keys.Keys, CA: []byte("certificates")}, collectorRole)
 	w.credentials(keys, collectorRole)
 	if s := w.secret("bots-collector-bus"); s.Data[keyCA] != nil || s.Annotations[annotationCA] != "" {
 		t.Errorf("CA %q, annotations %v", s.Data[keyCA], s.Annotations)

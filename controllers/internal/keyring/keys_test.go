@@ -2,7 +2,13 @@ package keyring
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"maps"
+	"math/big"
 	"slices"
 	"sync"
 	"testing"
@@ -233,21 +239,30 @@ func TestExternalBusWithoutAGoodKeySaysWhatToDo(t *testing.T) {
 	}
 }
 
-const twoCertificates = `-----BEGIN CERTIFICATE-----
-MAAB
------END CERTIFICATE-----
------BEGIN CERTIFICATE-----
-MAAC
------END CERTIFICATE-----
-`
+// certificatePEM is a certificate of nobody.
+func certificatePEM(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
 
 func TestOnlyCertificatesAreTakenFromACA(t *testing.T) {
 	e := external()
 	seed, _ := account(t)
 	e.Spec.Bus.NATS.CA = &v1alpha1.SecretKeyReference{Name: "ca", Key: "bundle"}
-	bundle := "# comment\n" + twoCertificates + "-----BEGIN PRIVATE KEY-----\nMAAD\n-----END PRIVATE KEY-----\ntrailing"
+	one, two := certificatePEM(t), certificatePEM(t)
+	bundle := "# comment\n" + one + "-----BEGIN PRIVATE KEY-----\nMAAD\n-----END PRIVATE KEY-----\n" +
+		"-----BEGIN CERTIFICATE-----\nMAAD\n-----END CERTIFICATE-----\n" + two + "trailing"
 	w := newWorld(t, e, opaque("nats", map[string][]byte{"seed": seed}), opaque("ca", map[string][]byte{"bundle": []byte(bundle)}))
-	if keys := w.mustKeys(e); string(keys.CA) != twoCertificates {
+	if keys := w.mustKeys(e); string(keys.CA) != one+two {
 		t.Fatalf("CA\n%s", keys.CA)
 	}
 	w.idle(func() { w.mustKeys(e) })

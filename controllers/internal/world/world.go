@@ -87,13 +87,14 @@ type World struct {
 	reader client.Reader
 	// cluster tells whether namespaces can be read.
 	namespaces bool
+	attached   map[string][]plan.Attachment // by namespace
 	err        error
 }
 
 // New makes the world of one reconcile. With namespaces false (the operator is
 // confined to some), namespaces have no labels.
 func New(ctx context.Context, r client.Reader, namespaces bool) *World {
-	return &World{ctx: ctx, reader: r, namespaces: namespaces}
+	return &World{ctx: ctx, reader: r, namespaces: namespaces, attached: map[string][]plan.Attachment{}}
 }
 
 // Err is the first read that failed.
@@ -146,6 +147,15 @@ func (w *World) FeedSource(r plan.Ref) *v1alpha1.FeedSource {
 	return f
 }
 
+// Subscription returns nil if there is none.
+func (w *World) Subscription(r plan.Ref) *v1alpha1.Subscription {
+	s := &v1alpha1.Subscription{}
+	if !w.get(r, s) {
+		return nil
+	}
+	return s
+}
+
 // ParserNames of a namespace.
 func (w *World) ParserNames(namespace string) []string {
 	var names []string
@@ -189,8 +199,12 @@ func (w *World) OrganisationHolders(exchange plan.Ref, organisation string) []*v
 	return w.Subscriptions(client.MatchingFields{IndexOrganisation: held(exchange, organisation)})
 }
 
-// Attached are the exchanges that objects of a namespace name.
+// Attached are the exchanges that objects of a namespace name. It is found once:
+// whoever checks every object of a namespace asks for each of them.
 func (w *World) Attached(namespace string) []plan.Attachment {
+	if all, ok := w.attached[namespace]; ok {
+		return all
+	}
 	oldest := map[plan.Ref]metav1.Object{}
 	note := func(o metav1.Object, ref v1alpha1.ExchangeReference) {
 		k := plan.ExchangeOf(namespace, ref)
@@ -208,6 +222,7 @@ func (w *World) Attached(namespace string) []plan.Attachment {
 	for k, by := range oldest {
 		all = append(all, plan.Attachment{Exchange: k, By: by})
 	}
+	w.attached[namespace] = all
 	return all
 }
 
