@@ -30,6 +30,9 @@ const (
 
 	// doubtAfter is how long the bus may take to tell what this link wrote.
 	doubtAfter = 10 * time.Second
+
+	// settleMost is how long a new link may be neither connected nor refused.
+	settleMost = 15 * time.Second
 )
 
 // Link is the connection to the bus of one Exchange, and what is known of it. All
@@ -42,8 +45,10 @@ type Link struct {
 	changes  *coalescer
 	poked    chan struct{} // asks for a ping now
 	retired  chan struct{} // closed by retire
+	made     time.Time
 
 	mu      sync.Mutex
+	settled bool     // it was connected, or could not be
 	trouble *Error   // why the link cannot be used; nil if it can
 	session *session // nil without a connection
 	seen    *session // the last one that was read completely, to be asked until the next one is
@@ -69,6 +74,7 @@ func newLink(l *Links, exchange types.NamespacedName, c Config) *Link {
 		log:     l.opts.Log.WithValues("exchange", exchange.String()),
 		poked:   make(chan struct{}, 1),
 		retired: make(chan struct{}),
+		made:    time.Now(),
 		trouble: unavailable("not connected yet to the bus at "+c.URLs, nil),
 	}
 	k.changes = newCoalescer(window, func(key string) { l.notify(k, key) })
@@ -152,7 +158,7 @@ func (k *Link) end(why *Error) {
 			s.endEpoch()
 			k.session = nil
 		}
-		k.trouble = why
+		k.trouble, k.settled = why, true
 	})
 }
 
@@ -166,7 +172,7 @@ func (k *Link) judge() {
 		k.trouble = unavailable("connected to the bus at "+k.cfg.URLs+
 			", but its configuration and status could not be read yet: the hub makes their streams when it starts", nil)
 	default:
-		k.trouble, k.seen = nil, s
+		k.trouble, k.seen, k.settled = nil, s, true
 	}
 }
 

@@ -36,6 +36,17 @@ func (k *Link) Ready() error {
 	return nil
 }
 
+// Settling reports whether it is too early to say that the bus is away: the link is
+// new, and neither connected nor refused yet.
+func (k *Link) Settling() bool {
+	if k == nil {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.settled && time.Since(k.made) < settleMost
+}
+
 // current is the session if it can be used.
 func (k *Link) current() (*session, context.Context, error) {
 	if k == nil {
