@@ -181,24 +181,22 @@ func TestRolesMayNotDoWhatOthersDo(t *testing.T) {
 			without(ofSub("acme", "soc"), "$JS.API.DIRECT.GET.KV_config.*", "$JS.API.CONSUMER.CREATE.KV_config.*", "$JS.API.DIRECT.GET.KV_status.*"))},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := mint(t, w.keys, tt.role, time.Hour)
-			a := w.attacker(t, file)
-			if a.refused(t, func() error { return a.PublishRequest("$JS.API.INFO", a.NewInbox(), nil) }) {
+			a := w.attacker(t, mint(t, w.keys, tt.role, time.Hour))
+			ask := func(subject string) func() error {
+				return func() error { return a.PublishRequest(subject, a.NewInbox(), []byte(`{}`)) }
+			}
+			if a.refused(t, "$JS.API.INFO", ask("$JS.API.INFO")) {
 				t.Fatal("refused what everybody may")
 			}
 			for _, subject := range tt.forbidden {
-				a := w.attacker(t, file)
-				if !a.refused(t, func() error { return a.PublishRequest(subject, a.NewInbox(), []byte(`{}`)) }) {
+				if !a.refused(t, subject, ask(subject)) {
 					t.Errorf("may publish on %s", subject)
 				}
-				a.Close()
 			}
-			for _, subject := range without(listeningOfNobody, "none") {
-				a := w.attacker(t, file)
-				if !a.refused(t, func() error { _, err := a.SubscribeSync(subject); return err }) {
+			for _, subject := range listeningOfNobody {
+				if !a.refused(t, subject, func() error { _, err := a.SubscribeSync(subject); return err }) {
 					t.Errorf("may subscribe to %s", subject)
 				}
-				a.Close()
 			}
 		})
 	}
@@ -354,7 +352,7 @@ func TestHeadersDoNotReachFurther(t *testing.T) {
 	}
 	traced := nats.NewMsg("$KV.status.collector.acme.bots")
 	traced.Header.Set("Nats-Trace-Dest", "raw.rival.bots")
-	a.refused(t, func() error { return a.PublishMsg(traced) }) // or stored without a trace
+	a.refused(t, traced.Subject, func() error { return a.PublishMsg(traced) }) // or stored without a trace
 	if keys, err := w.connect(t, creds.Admin()).Status().Keys(ctx, "collector.rival."); err != nil || len(keys) != 1 {
 		t.Errorf("status %v, %v", keys, err)
 	}
