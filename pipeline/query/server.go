@@ -24,7 +24,7 @@ import (
 // the store.
 const (
 	maxOpenEach = 32 // of one subscription, over all its exporters
-	maxOpen     = 512
+	maxOpen     = 256
 	maxID       = 64 // characters of the name of an answer
 )
 
