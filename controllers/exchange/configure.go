@@ -26,6 +26,14 @@ import (
 // configure puts on the bus what concerns the exchange as a whole, cleans up what
 // belongs to objects that are gone, and reads what the hub reports.
 func (r *Reconciler) configure(ctx context.Context, o *observed) error {
+	e := o.exchange
+	for i := range e.Spec.Replicas { // what was reported is remembered while the bus is away
+		key := plan.Key(plan.PrefixHub, e.Namespace, e.Name)
+		if i > 0 {
+			key = plan.Key(key, strconv.Itoa(int(i)))
+		}
+		o.reports = append(o.reports, scope.Reported[status.Hub](o.link, key))
+	}
 	if err := o.link.Ready(); err != nil {
 		return err
 	}
@@ -36,20 +44,12 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 	for _, s := range o.subscriptions {
 		namespaces[s.Namespace] = true
 	}
-	e := o.exchange
 	err := errors.Join(
 		put(ctx, o, plan.PrefixHub, plan.HubOf(e, slices.Collect(maps.Keys(namespaces)))),
 		put(ctx, o, plan.PrefixSources, plan.SourcesOf(e, o.feeds)),
 	)
 	if err != nil {
 		return err
-	}
-	for i := range e.Spec.Replicas {
-		key := plan.Key(plan.PrefixHub, e.Namespace, e.Name)
-		if i > 0 {
-			key = plan.Key(key, strconv.Itoa(int(i)))
-		}
-		o.reports = append(o.reports, scope.Reported[status.Hub](o.link, key))
 	}
 	return r.sweep(ctx, o)
 }

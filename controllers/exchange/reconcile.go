@@ -92,7 +92,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	out := scope.Outcome{
 		Kind: kind, Object: exchange, Was: exchange.Status.Conditions, Conditions: st.Conditions,
 		Changed: !scope.Same(exchange.Status, st),
-		Err:     errors.Join(o.accepted, o.workload, o.bus, o.configured), Again: o.rotateAt,
+		Err:     errors.Join(o.accepted, o.workload, o.bus, o.configured), Again: o.rotateAt, Link: o.link,
 	}
 	var err error
 	if out.Status, err = applyConfiguration(exchange, st); err != nil {

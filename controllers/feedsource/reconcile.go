@@ -80,7 +80,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		Kind: kind, Object: feed, Was: feed.Status.Conditions, Conditions: st.Conditions,
 		Changed: !scope.Same(feed.Status, st),
 		Err:     errors.Join(o.accepted, o.workload, o.configured, incident),
-		Again:   scope.Earliest(o.rotateAt, staleAt(o)),
+		Again:   scope.Earliest(o.rotateAt, staleAt(o)), Link: o.link,
 	}
 	var err error
 	if out.Status, err = applyConfiguration(feed, st); err != nil {
@@ -143,6 +143,10 @@ func (r *Reconciler) collectorPods(ctx context.Context, o *observed) error {
 // a request to collect now on, and reads what was reported.
 func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 	feed, key := o.feed, plan.Key(plan.PrefixCollector, o.feed.Namespace, o.feed.Name)
+	if o.accepted == nil { // what was reported is remembered while the bus is away
+		o.collector = scope.Reported[status.Collector](o.link, key)
+		o.monitor = scope.Reported[status.Monitor](o.link, plan.Key(plan.PrefixMonitor, feed.Namespace, feed.Name))
+	}
 	if err := o.link.Ready(); err != nil {
 		return err
 	}
@@ -172,8 +176,6 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 		}
 		o.handled = id
 	}
-	o.collector = scope.Reported[status.Collector](o.link, key)
-	o.monitor = scope.Reported[status.Monitor](o.link, plan.Key(plan.PrefixMonitor, feed.Namespace, feed.Name))
 	return nil
 }
 

@@ -84,7 +84,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	out := scope.Outcome{
 		Kind: kind, Object: change, Was: change.Status.Conditions, Conditions: st.Conditions,
-		Changed: !scope.Same(change.Status, st), Err: errors.Join(o.accepted, o.configured), Again: again,
+		Changed: !scope.Same(change.Status, st), Err: errors.Join(o.accepted, o.configured), Again: again, Link: o.link,
 	}
 	if out.Status, err = applyConfiguration(change, st); err != nil {
 		return ctrl.Result{}, err

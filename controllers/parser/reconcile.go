@@ -72,7 +72,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	st := computeStatus(o, r.Now())
 	out := scope.Outcome{
 		Kind: kind, Object: parser, Was: parser.Status.Conditions, Conditions: st.Conditions,
-		Changed: !scope.Same(parser.Status, st), Err: errors.Join(o.workload, o.configured), Again: o.rotateAt,
+		Changed: !scope.Same(parser.Status, st), Err: errors.Join(o.workload, o.configured), Again: o.rotateAt, Link: o.link,
 	}
 	var err error
 	if out.Status, err = applyConfiguration(parser, st); err != nil {
@@ -143,6 +143,8 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 	if o.exchange == nil {
 		return r.forgetOn(ctx, types.NamespacedName{Namespace: o.parser.Namespace, Name: o.parser.Name})
 	}
+	// What was reported is remembered while the bus is away.
+	o.examples = scope.Reported[status.Parser](o.link, plan.Key(plan.PrefixParser, o.parser.Namespace, o.parser.Name))
 	if err := o.link.Ready(); err != nil {
 		return err
 	}
@@ -150,11 +152,8 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	if _, err := o.link.Put(ctx, plan.Key(plan.PrefixMonitor, o.parser.Namespace, o.parser.Name), value); err != nil {
-		return err
-	}
-	o.examples = scope.Reported[status.Parser](o.link, plan.Key(plan.PrefixParser, o.parser.Namespace, o.parser.Name))
-	return nil
+	_, err = o.link.Put(ctx, plan.Key(plan.PrefixMonitor, o.parser.Namespace, o.parser.Name), value)
+	return err
 }
 
 func (r *Reconciler) forget(ctx context.Context, name types.NamespacedName) error {

@@ -81,7 +81,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	st := computeStatus(o, r.Now())
 	out := scope.Outcome{
 		Kind: kind, Object: sub, Was: sub.Status.Conditions, Conditions: st.Conditions,
-		Changed: !scope.Same(sub.Status, st), Err: errors.Join(o.accepted, o.workload, o.configured), Again: o.rotateAt,
+		Changed: !scope.Same(sub.Status, st), Err: errors.Join(o.accepted, o.workload, o.configured), Again: o.rotateAt, Link: o.link,
 	}
 	var err error
 	if out.Status, err = applyConfiguration(sub, st); err != nil {
@@ -151,6 +151,8 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 	if o.accepted != nil && o.link == nil {
 		return elsewhere
 	}
+	// What was reported is remembered while the bus is away.
+	o.exporter = scope.Reported[status.Exporter](o.link, plan.Key(plan.PrefixExporter, o.sub.Namespace, o.sub.Name))
 	if err := o.link.Ready(); err != nil {
 		return errors.Join(elsewhere, err)
 	}
@@ -161,11 +163,8 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	if _, err := o.link.Put(ctx, key, value); err != nil {
-		return errors.Join(elsewhere, err)
-	}
-	o.exporter = scope.Reported[status.Exporter](o.link, plan.Key(plan.PrefixExporter, o.sub.Namespace, o.sub.Name))
-	return elsewhere
+	_, err = o.link.Put(ctx, key, value)
+	return errors.Join(elsewhere, err)
 }
 
 func (r *Reconciler) forget(ctx context.Context, name types.NamespacedName) error {

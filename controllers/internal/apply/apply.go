@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -136,7 +138,19 @@ func asWanted(want map[string]any, live client.Object, hash string) (bool, error
 	}
 	// What came out of the cache has no kind.
 	have["apiVersion"], have["kind"] = want["apiVersion"], want["kind"]
-	return contains(have, want), nil
+	if !contains(have, want) {
+		return false, nil
+	}
+	policy, ok := live.(*networkingv1.NetworkPolicy)
+	if !ok {
+		return true, nil
+	}
+	// Nothing of a policy belongs to others: one more way to choose a peer is a hole.
+	only := &networkingv1.NetworkPolicy{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(want, only); err != nil {
+		return false, fmt.Errorf("compare: %w", err)
+	}
+	return equality.Semantic.DeepEqual(policy.Spec, only.Spec), nil
 }
 
 // prune deletes children that are in the list's kind and not in the set.

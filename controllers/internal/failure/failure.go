@@ -5,6 +5,7 @@ package failure
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -73,17 +74,48 @@ func Reason(err error, fallback string) string {
 	return fallback
 }
 
+// Only reports whether there is a failure, and every part of it has this reason.
+func Only(err error, reason string) bool {
+	parts := Parts(err)
+	return len(parts) > 0 && !slices.ContainsFunc(parts, func(e error) bool { return Reason(e, "") != reason })
+}
+
+// Parts of an error that joins several, at any depth. A failure is one part,
+// whatever it wraps.
+func Parts(err error) []error {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if _, ok := e.(*Error); ok { //nolint:errorlint // each step of the chain is looked at
+			break
+		}
+		if joined, ok := e.(interface{ Unwrap() []error }); ok { //nolint:errorlint // likewise
+			var parts []error
+			for _, part := range joined.Unwrap() {
+				parts = append(parts, Parts(part)...)
+			}
+			return parts
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
 // PolicyOf an error: Retry unless every part of it is a failure that says
 // otherwise.
 func PolicyOf(err error) Policy {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		least := Stall
-		for _, part := range joined.Unwrap() {
-			least = min(least, PolicyOf(part))
-		}
-		return least
+	parts := Parts(err)
+	if len(parts) == 0 {
+		return Retry
 	}
+	least := Stall
+	for _, part := range parts {
+		least = min(least, policyOf(part))
+	}
+	return least
+}
+
+func policyOf(err error) Policy {
 	var e *Error
 	if errors.As(err, &e) {
 		return e.Policy

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -57,6 +58,9 @@ type Base struct {
 	// SecretWatch rolls pods when a Secret that they use changes.
 	SecretWatch bool
 	Now         func() time.Time
+
+	begun     sync.Once
+	startedAt time.Time // the first look at anything
 }
 
 // World for one reconcile.
@@ -171,6 +175,8 @@ type Outcome struct {
 	Status  runtime.ApplyConfiguration
 	// Err of the phases.
 	Err error
+	// Link to the bus that the status is about.
+	Link *buslink.Link
 	// Again is when to look again at the latest; zero is never.
 	Again time.Time
 }
@@ -178,6 +184,9 @@ type Outcome struct {
 // Finish writes the status if it changed, tells transitions, and turns the outcome
 // into what the queue wants.
 func (b *Base) Finish(ctx context.Context, o Outcome) (ctrl.Result, error) {
+	if b.early(o) {
+		return ctrl.Result{RequeueAfter: settling / 2}, nil
+	}
 	ready := meta.FindStatusCondition(o.Conditions, v1alpha1.ConditionReady)
 	b.Metrics.Ready(o.Kind, o.Object.GetNamespace(), o.Object.GetName(), ready.Status == metav1.ConditionTrue)
 	if o.Changed {
@@ -187,6 +196,21 @@ func (b *Base) Finish(ctx context.Context, o Outcome) (ctrl.Result, error) {
 		b.tell(o, ready)
 	}
 	return b.result(ctx, o)
+}
+
+// settling is how long after its start an operator may lack links to the buses.
+const settling = 10 * time.Second
+
+// early reports whether all that is wrong is that the operator has only just begun
+// to connect to the bus. A status that was about this very specification stays as
+// it is then: a new operator, or new credentials, are no news of a feed.
+func (b *Base) early(o Outcome) bool {
+	b.begun.Do(func() { b.startedAt = time.Now() })
+	was := meta.FindStatusCondition(o.Was, v1alpha1.ConditionReady)
+	if !o.Changed || was == nil || was.ObservedGeneration != o.Object.GetGeneration() || !failure.Only(o.Err, v1alpha1.ReasonBusUnavailable) {
+		return false
+	}
+	return o.Link.Settling() || o.Link == nil && time.Since(b.startedAt) < settling
 }
 
 // tell records an event when Ready or its reason changed.
