@@ -431,7 +431,7 @@ type FeedSourceStatus struct {
 
 	// Held is how many payloads wait for a decision.
 	// +optional
-	Held int64 `json:"held,omitempty"`
+	Held int64 `json:"held"`
 
 	// Bindings are the Exchange and the Parser that the feed works with.
 	// +listType=atomic

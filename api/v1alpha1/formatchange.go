@@ -56,7 +56,7 @@ type FormatChangeStatus struct {
 
 	// Held is how many payloads wait for the decision.
 	// +optional
-	Held int64 `json:"held,omitempty"`
+	Held int64 `json:"held"`
 }
 
 // FormatFinding is one difference between the format as it was and as it is.

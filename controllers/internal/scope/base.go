@@ -213,22 +213,28 @@ func (b *Base) early(o Outcome) bool {
 	return o.Link.Settling() || o.Link == nil && time.Since(b.startedAt) < settling
 }
 
+// underWay are reasons that pass by themselves: they are worth an event only when
+// the object was Ready before.
+var underWay = map[string]bool{
+	v1alpha1.ReasonProgressing: true, v1alpha1.ReasonWaiting: true,
+	v1alpha1.ReasonPodsNotReady: true, v1alpha1.ReasonBusUnavailable: true,
+}
+
 // tell records an event when Ready or its reason changed.
 func (b *Base) tell(o Outcome, ready *metav1.Condition) {
 	was := meta.FindStatusCondition(o.Was, v1alpha1.ConditionReady)
-	if was != nil && was.Status == ready.Status && was.Reason == ready.Reason {
+	isReady, wasReady := ready.Status == metav1.ConditionTrue, was != nil && was.Status == metav1.ConditionTrue
+	switch {
+	case was != nil && isReady == wasReady && was.Reason == ready.Reason,
+		!isReady && !wasReady && underWay[ready.Reason]:
 		return
 	}
-	if was == nil && ready.Status != metav1.ConditionTrue && ready.Reason != v1alpha1.ReasonInvalidSpec {
-		return // it has only just begun
-	}
-	kind := corev1.EventTypeNormal
-	if ready.Status != metav1.ConditionTrue {
+	kind, message := corev1.EventTypeNormal, ready.Message
+	if !isReady {
 		kind = corev1.EventTypeWarning
 	}
-	message := ready.Message
 	if message == "" {
-		message = "Ready"
+		message = "everything is in place"
 	}
 	b.Recorder.Eventf(o.Object, nil, kind, ready.Reason, "Reconcile", "%s", message)
 }

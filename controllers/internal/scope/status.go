@@ -117,7 +117,7 @@ func RolledOut(s *appsv1.StatefulSet) bool {
 
 // timesEvery is how often a time that a component reports is written when nothing
 // else changed: ten thousand feeds are collected all the time.
-const timesEvery = 5 * time.Minute
+const timesEvery = 2 * time.Minute
 
 // Coarse is the time to show, given the one that is shown.
 func Coarse(shown *metav1.Time, now time.Time) *metav1.Time {
