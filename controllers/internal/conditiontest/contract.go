@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -47,4 +48,16 @@ func one(c metav1.Condition, generation int64) error {
 		return fmt.Errorf("the message is not one short line: %+v", c)
 	}
 	return nil
+}
+
+// Has checks conditions that are written Type=Status/Reason.
+func Has(t testing.TB, conditions []metav1.Condition, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !slices.ContainsFunc(conditions, func(c metav1.Condition) bool {
+			return fmt.Sprintf("%s=%s/%s", c.Type, c.Status, c.Reason) == w
+		}) {
+			t.Errorf("no condition %s in %+v", w, conditions)
+		}
+	}
 }
