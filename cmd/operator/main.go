@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -11,12 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/cmd/operator/selftest"
 	"github.com/weir-project/weir/controllers"
 )
 
@@ -28,6 +31,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "selftest" {
+		return selftest.Run(ctx, args[1:], connect, os.Stdout)
+	}
 	f, err := parse(args)
 	if err != nil || f == nil {
 		return err
@@ -50,12 +56,29 @@ func run(ctx context.Context, args []string) error {
 	return mgr.Start(ctx)
 }
 
-func manager(f *flags, log logr.Logger) (ctrl.Manager, error) {
+// kinds that the operator knows.
+func kinds() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+	return scheme, errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme))
+}
+
+// connect makes a client without a cache.
+func connect() (client.Client, error) {
+	ctrl.SetLogger(logr.Discard())
+	scheme, err := kinds()
+	if err != nil {
 		return nil, err
 	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	cfg, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reach the API server: %w", err)
+	}
+	return client.New(cfg, client.Options{Scheme: scheme})
+}
+
+func manager(f *flags, log logr.Logger) (ctrl.Manager, error) {
+	scheme, err := kinds()
+	if err != nil {
 		return nil, err
 	}
 	cfg, err := ctrl.GetConfig()
