@@ -25,7 +25,8 @@ import (
 type DialOptions struct {
 	// URLs are the servers, nats:// or tls://. Empty with Server.
 	URLs []string
-	// Server is an embedded server of this process.
+	// Server is an embedded server of this process, past its guard. A refusal is
+	// noticed after 10 s only, as either side waits for the other to listen.
 	Server *Server
 	// CredsFile is read at every connect, so it may be replaced at any time; the
 	// connection is made anew soon after, because the new credentials may allow
@@ -67,7 +68,11 @@ func DialCreds(ctx context.Context, o DialOptions) (*Conn, error) {
 	}
 	final := func(err error) bool { return o.CredsFile == "" && refused(err) }
 	if err := c.dial(ctx, attempt, final); err != nil {
-		return nil, fmt.Errorf("connect to bus %s: %w", url, err)
+		where := url
+		if o.Server != nil {
+			where = "inside the process"
+		}
+		return nil, fmt.Errorf("connect to bus %s: %w", where, err)
 	}
 	if o.CredsFile != "" {
 		c.rotate(secret)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -262,6 +263,76 @@ func TestNothingIsLostWhileCredentialsRotate(t *testing.T) {
 				t.Errorf("only %d payloads in all the time", len(seen))
 			}
 		})
+	}
+}
+
+func TestEventsKeepTheirOrderWhileCredentialsRotate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const lifetime = 2 * time.Second
+	out := rotate(t, w.keys, creds.Monitor("acme", "csv", []string{"bots"}), lifetime, time.Second)
+	in := rotate(t, w.keys, hubRole(), lifetime, 3*time.Second)
+	monitor, hub := out.connect(t, w), in.connect(t, w)
+	last := make(chan int, 1)
+	ahead := make(chan struct{}, 20_000) // events on their way
+	stop := background(t, func(ctx context.Context) error {
+		events := monitor.NewEventWriter(bots, "a.x", "p", "run")
+		outlives := context.WithoutCancel(ctx)
+		n := 0
+		for ; ctx.Err() == nil; n++ {
+			if err := events.Append(outlives, strconv.AppendInt(nil, int64(n), 10)); err != nil {
+				return err
+			}
+			select {
+			case ahead <- struct{}{}:
+			case <-ctx.Done():
+			}
+		}
+		last <- n - 1
+		return events.Close(outlives)
+	})
+	got := make(chan int, 100)
+	background(t, func(ctx context.Context) error {
+		return hub.ConsumeEvents(ctx, "hub-acme", []string{"acme"}, []int{bus.Partition("a.x")}, 1000, func(ctx context.Context, bs []*bus.Block) error {
+			for _, b := range bs {
+				for line := range bytes.Lines(b.Lines) {
+					n, err := strconv.Atoi(strings.TrimSpace(string(line)))
+					if err != nil {
+						return err
+					}
+					select {
+					case got <- n:
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+			}
+			return nil
+		})
+	})
+	next, want, stopping := 0, -1, false
+	for want < 0 || next <= want {
+		select {
+		case n := <-got:
+			if n > next {
+				t.Fatalf("event %d came where %d was expected", n, next)
+			}
+			if n < next {
+				continue // it came before
+			}
+			next++
+			select {
+			case <-ahead:
+			default:
+			}
+		case want = <-last:
+		case <-time.After(deadline):
+			t.Fatalf("event %d does not come", next)
+		}
+		if !stopping && out.count.Load() >= 4 && in.count.Load() >= 2 {
+			stopping = true
+			go stop()
+		}
 	}
 }
 
