@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -169,7 +170,7 @@ func (r *Reconciler) credentials(ctx context.Context, o *observed, set workload.
 		{workload.ComponentCollectors, workload.Shares(e, e.Spec.Collectors, e.Namespace),
 			workload.CredsSecretName(workload.ComponentCollectors, e.Name), creds.Collectors(e.Namespace)},
 		{workload.ComponentMonitors, workload.Shares(e, e.Spec.Monitors, e.Namespace),
-			workload.CredsSecretName(workload.ComponentMonitors, e.Name), creds.Monitors(e.Namespace)},
+			workload.CredsSecretName(workload.ComponentMonitors, e.Name), creds.Monitors(e.Namespace, o.monitoredFeeds()...)},
 		{workload.ComponentExporters, workload.Shares(e, e.Spec.Exporters, e.Namespace),
 			workload.CredsSecretName(workload.ComponentExporters, e.Name), creds.Exporters(e.Namespace, e.Namespace, e.Name)},
 	}
@@ -182,6 +183,8 @@ func (r *Reconciler) credentials(ctx context.Context, o *observed, set workload.
 		}
 		at, err := r.Credentials(ctx, e, e, set, scope.Component{
 			Secret: c.secret, Labels: workload.Labels(c.component, kind, e.Name), Role: c.role,
+			// Feeds come and go; pods that are shared take new credentials without a restart.
+			Keep: c.component == workload.ComponentMonitors,
 		})
 		if err != nil {
 			return err
@@ -189,6 +192,26 @@ func (r *Reconciler) credentials(ctx context.Context, o *observed, set workload.
 		o.rotateAt = scope.Earliest(o.rotateAt, at)
 	}
 	return nil
+}
+
+// maxNamedFeeds is for how many feeds the credentials of shared monitors name each:
+// a Secret has an end. Beyond, they open what monitors of the namespace need.
+const maxNamedFeeds = 200
+
+// monitoredFeeds are the feeds of the exchange's own namespace, whose monitors may
+// share pods.
+func (o *observed) monitoredFeeds() []string {
+	var names []string
+	for _, f := range o.feeds {
+		if f.Namespace == o.exchange.Namespace {
+			names = append(names, f.Name)
+		}
+	}
+	if len(names) > maxNamedFeeds {
+		return nil
+	}
+	slices.Sort(names)
+	return names
 }
 
 // connect keeps the operator's own link to the bus.

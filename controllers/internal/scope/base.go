@@ -83,7 +83,9 @@ func (b *Base) Credentials(ctx context.Context, e *v1alpha1.Exchange, owner clie
 	if err != nil {
 		return time.Time{}, fmt.Errorf("credentials for the bus: %w", err)
 	}
-	annotatePods(set, c.Secret, role)
+	if !c.Keep {
+		annotatePods(set, c.Secret, role)
+	}
 	return rotateAt, nil
 }
 
@@ -92,6 +94,9 @@ type Component struct {
 	Secret string
 	Labels map[string]string
 	Role   creds.Role
+	// Keep leaves pods running when the role changes: they take the new credentials
+	// when the kubelet brings them, a minute later or so.
+	Keep bool
 }
 
 // annotatePods puts the role on the pods that mount the Secret: a pod keeps the
