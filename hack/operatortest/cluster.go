@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 
 	"github.com/weir-project/weir/controllers"
 	"github.com/weir-project/weir/pipeline/bus"
+	"github.com/weir-project/weir/pipeline/bus/creds"
 )
 
 // Cluster stands for what is behind an API server: it marks workloads as running
@@ -29,6 +31,8 @@ type Cluster struct {
 
 	mu    sync.Mutex
 	buses map[types.NamespacedName]*hub
+	// listen is where a bus was, and is again: clients come back to it.
+	listen map[types.NamespacedName]string
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -46,7 +50,7 @@ type ClusterOptions struct {
 // Cluster starts the stand-in.
 func (w *World) Cluster(ctx context.Context, o ClusterOptions) (*Cluster, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	c := &Cluster{world: w, dir: o.Dir, report: o.Report, buses: map[types.NamespacedName]*hub{}, cancel: cancel}
+	c := &Cluster{world: w, dir: o.Dir, report: o.Report, buses: map[types.NamespacedName]*hub{}, listen: map[types.NamespacedName]string{}, cancel: cancel}
 	watcher, err := client.NewWithWatch(w.Config, client.Options{Scheme: w.Scheme})
 	if err != nil {
 		cancel()
@@ -136,8 +140,12 @@ func (c *Cluster) serve(ctx context.Context, exchange types.NamespacedName) erro
 	if err != nil {
 		return err
 	}
+	listen := c.listen[exchange]
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
 	server, err := bus.StartServer(bus.ServerOptions{
-		Dir: filepath.Join(c.dir, exchange.Namespace, exchange.Name), Listen: "127.0.0.1:0", Log: logr.Discard(),
+		Dir: filepath.Join(c.dir, exchange.Namespace, exchange.Name), Listen: listen, Log: logr.Discard(),
 		Trust: &bus.Trust{Operator: string(trust["operator.jwt"]), Account: string(trust["account.jwt"]), System: string(trust["system.jwt"])},
 	})
 	if err != nil {
@@ -151,6 +159,7 @@ func (c *Cluster) serve(ctx context.Context, exchange types.NamespacedName) erro
 		server.Shutdown()
 		return err
 	}
+	c.listen[exchange] = strings.TrimPrefix(server.URL(), "nats://")
 	c.buses[exchange] = newHub(ctx, c, exchange, server, conn)
 	return nil
 }
@@ -195,6 +204,17 @@ func (c *Cluster) Tell(ctx context.Context, exchange types.NamespacedName, key s
 		return err
 	}
 	return h.tell(ctx, key, value)
+}
+
+// Bus is a connection to the bus of an exchange with the rights of the operator.
+func (c *Cluster) Bus(ctx context.Context, exchange types.NamespacedName) (*bus.Conn, error) {
+	c.mu.Lock()
+	h := c.buses[exchange]
+	c.mu.Unlock()
+	if h == nil {
+		return nil, fmt.Errorf("exchange %s has no bus", exchange)
+	}
+	return h.as(ctx, "operator", creds.Operator())
 }
 
 // Hub is a connection with the rights of an exchange's hub; nil before it runs.

@@ -139,6 +139,29 @@ func (r *Requests) Writes() map[string]int {
 	return out
 }
 
+// Since are the writes after those that an earlier call of Writes returned.
+func (r *Requests) Since(before map[string]int) map[string]int {
+	after := r.Writes()
+	for what, n := range before {
+		if after[what] -= n; after[what] == 0 {
+			delete(after, what)
+		}
+	}
+	return after
+}
+
+// All requests so far, except for leases.
+func (r *Requests) All() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for what, k := range r.counts {
+		if !strings.Contains(what, "/leases/") {
+			n += k
+		}
+	}
+	return n
+}
+
 // Total of the writes so far.
 func (r *Requests) Total() (n int) {
 	for _, k := range r.Writes() {

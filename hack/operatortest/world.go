@@ -109,14 +109,28 @@ func (w *World) rights(ctx context.Context, file string) error {
 
 // user is a client configuration with the rights of a ServiceAccount.
 func (w *World) user(name string) (*rest.Config, error) {
-	u, err := w.env.AddUser(envtest.User{
-		Name:   "system:serviceaccount:" + Namespace + ":" + name,
-		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + Namespace, "system:authenticated"},
-	}, &rest.Config{QPS: -1})
+	u, err := w.account(name)
 	if err != nil {
 		return nil, err
 	}
 	return u.Config(), nil
+}
+
+// Kubeconfig has the rights of a ServiceAccount, for an operator in a process of
+// its own.
+func (w *World) Kubeconfig(account string) ([]byte, error) {
+	u, err := w.account(account)
+	if err != nil {
+		return nil, err
+	}
+	return u.KubeConfig()
+}
+
+func (w *World) account(name string) (*envtest.AuthenticatedUser, error) {
+	return w.env.AddUser(envtest.User{
+		Name:   "system:serviceaccount:" + Namespace + ":" + name,
+		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + Namespace, "system:authenticated"},
+	}, &rest.Config{QPS: -1})
 }
 
 // Confine gives the ServiceAccount rights in some namespaces only, by the rules of
