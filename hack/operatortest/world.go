@@ -7,6 +7,7 @@ package operatortest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -156,4 +158,21 @@ func (w *World) Confine(ctx context.Context, account string, namespaces ...strin
 		}
 	}
 	return nil
+}
+
+// Table reads what kubectl get prints of a kind of Weir in a namespace.
+func (w *World) Table(ctx context.Context, namespace, plural string, into *metav1.Table) error {
+	cfg := rest.CopyConfig(w.Config)
+	cfg.GroupVersion, cfg.APIPath = &v1alpha1.GroupVersion, "/apis"
+	cfg.NegotiatedSerializer = serializer.NewCodecFactory(w.Scheme).WithoutConversion()
+	c, err := rest.RESTClientFor(cfg)
+	if err != nil {
+		return err
+	}
+	data, err := c.Get().Namespace(namespace).Resource(plural).
+		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(ctx)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, into)
 }
