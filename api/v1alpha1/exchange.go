@@ -154,7 +154,7 @@ const (
 type StorageSpec struct {
 	// Size of the volume. It can grow where the storage class allows it.
 	// +kubebuilder:default="20Gi"
-	// +kubebuilder:validation:XValidation:rule="quantity(self).compareTo(quantity('1Gi')) >= 0",message="must be at least 1Gi"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1073741824 : quantity(self).compareTo(quantity('1Gi')) >= 0",message="must be at least 1Gi"
 	// +optional
 	Size *resource.Quantity `json:"size,omitempty"`
 

@@ -1,0 +1,197 @@
+package controllers_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+)
+
+// ruleCase is a rule in CEL with what keeps and what breaks it: YAML that replaces
+// the value at a path of a valid object. Where old is set, that is the object as it
+// was, and the others are changes of it.
+type ruleCase struct {
+	sample        string // name of the valid object
+	path          string
+	old           string
+	keeps, breaks []string
+}
+
+const (
+	dnsLabel   = " metadata.name must be a DNS label"
+	exactlyOne = " exactly one of the fields in "
+)
+
+// ruleCases by kind, path and the beginning of the message.
+var ruleCases = map[string]ruleCase{
+	"Exchange" + dnsLabel:     {sample: "embedded", path: ".metadata.name", keeps: []string{"a-b"}, breaks: []string{"a.b"}},
+	"FeedSource" + dnsLabel:   {sample: "file", path: ".metadata.name", keeps: []string{"a-b"}, breaks: []string{"a.b"}},
+	"Parser" + dnsLabel:       {sample: "text", path: ".metadata.name", keeps: []string{"a-b"}, breaks: []string{"a.b"}},
+	"Subscription" + dnsLabel: {sample: "route", path: ".metadata.name", keeps: []string{"a-b"}, breaks: []string{"a.b"}},
+
+	"Exchange.spec.allowedNamespaces selector goes with": {sample: "embedded", path: ".spec.allowedNamespaces",
+		keeps: []string{"{from: Selector, selector: {}}", "{from: All}", "{}"}, breaks: []string{"{from: Selector}", "{from: All, selector: {}}", "{selector: {}}"}},
+	"Exchange.spec.bus the bus cannot move": {sample: "embedded", path: ".spec.bus", old: "{}",
+		keeps: []string{"{maxBytes: 6Gi}"}, breaks: []string{"{nats: {urls: ['nats://a:4222'], signingKey: {name: a, key: b}}}"}},
+	"Exchange.spec.bus.nats.urls urls are nats://": {sample: "external", path: ".spec.bus.nats.urls",
+		keeps:  []string{"['nats://a:4222', 'tls://b.example.org:4222']"},
+		breaks: []string{"['http://a:4222']", "['nats://user:pw@a:4222']", "['nats://a:4222/x']", "['nats://a:4222', 'ws://b']"}},
+	"Exchange.spec.raw.retention must be at least 1h":    {sample: "embedded", path: ".spec.raw.retention", keeps: []string{"1h"}, breaks: []string{"59m"}},
+	"Exchange.spec.store.retention must be at least 24h": {sample: "embedded", path: ".spec.store.retention", keeps: []string{"24h"}, breaks: []string{"23h59m"}},
+	"Exchange.spec.stream.retention must be at least 1m": {sample: "embedded", path: ".spec.stream.retention", keeps: []string{"1m"}, breaks: []string{"59s"}},
+	"Exchange.spec.replicas replicas cannot shrink":      {sample: "embedded", path: ".spec.replicas", old: "3", keeps: []string{"3", "4"}, breaks: []string{"2"}},
+	"Exchange.spec.storage.className the storage class":  {sample: "embedded", path: ".spec.storage.className", old: "fast", keeps: []string{"fast"}, breaks: []string{"slow"}},
+	"Exchange.spec.storage.size must be at least 1Gi":    {sample: "embedded", path: ".spec.storage.size", keeps: []string{"1Gi", "1073741824"}, breaks: []string{"1Mi", "1023Mi", "1073741823"}},
+
+	"FeedSource.spec" + exactlyOne + "[http file]": {sample: "file", path: ".spec.http", keeps: []string{"null"}, breaks: []string{"{url: 'https://a.example.org'}"}},
+	"FeedSource.spec.channel channel is part of":   {sample: "file", path: ".spec.channel", old: "one", keeps: []string{"one"}, breaks: []string{"two"}},
+	"FeedSource.spec.provider provider is part of": {sample: "file", path: ".spec.provider", old: "one", keeps: []string{"one"}, breaks: []string{"two"}},
+	"FeedSource.spec.file.path path must be relative": {sample: "file", path: ".spec.file.path",
+		keeps: []string{"a/b.csv", "a..b/*.csv"}, breaks: []string{"/etc/passwd", "../a", "a/../../b", "a/.."}},
+	"FeedSource.spec.http url must start with": {sample: "http-key", path: ".spec.http.url",
+		keeps: []string{"http://a.example.org"}, breaks: []string{"ftp://a.example.org", "file:///etc/passwd"}},
+	"FeedSource.spec.http url must not carry": {sample: "http-key", path: ".spec.http.url",
+		keeps: []string{"https://a.example.org/x?mail=a@b"}, breaks: []string{"https://user:password@a.example.org/"}},
+	"FeedSource.spec.http body needs method: POST": {sample: "http-basic", path: ".spec.http.method", keeps: []string{"POST"}, breaks: []string{"GET"}},
+	"FeedSource.spec.http.auth" + exactlyOne + "[basic": {sample: "http-bearer", path: ".spec.http.auth", keeps: []string{"{bearer: {name: a, key: b}}"},
+		breaks: []string{"{}", "{bearer: {name: a, key: b}, basic: {username: a, password: {name: a, key: b}}}"}},
+	"FeedSource.spec.http.auth.apiKey" + exactlyOne + "[header": {sample: "http-key", path: ".spec.http.auth.apiKey",
+		keeps: []string{"{query: q, secretRef: {name: a, key: b}}"}, breaks: []string{"{secretRef: {name: a, key: b}}", "{query: q, header: h, secretRef: {name: a, key: b}}"}},
+	"FeedSource.spec.http.paging" + exactlyOne + "[link": {sample: "http-bearer", path: ".spec.http.paging",
+		keeps: []string{"{link: {}}"}, breaks: []string{"{}", "{link: {}, cursor: {from: a, parameter: b}}"}},
+	"FeedSource.spec.http.tls clientCert and clientKey": {sample: "http-key", path: ".spec.http.tls",
+		keeps: []string{"{clientCert: {name: a, key: b}, clientKey: {name: a, key: c}}", "{}"}, breaks: []string{"{clientCert: {name: a, key: b}}", "{clientKey: {name: a, key: b}}"}},
+	"FeedSource.spec.limits.timeout must be between": {sample: "file", path: ".spec.limits.timeout", keeps: []string{"1s", "24h"}, breaks: []string{"999ms", "24h1s"}},
+	"FeedSource.spec.schedule timeZone belongs to cron": {sample: "file", path: ".spec.schedule",
+		keeps: []string{"{cron: '@daily', timeZone: UTC}"}, breaks: []string{"{interval: 1h, timeZone: UTC}"}},
+	"FeedSource.spec.schedule" + exactlyOne + "[interval": {sample: "file", path: ".spec.schedule",
+		keeps: []string{"{interval: 1h}"}, breaks: []string{"{interval: 1h, cron: '@daily'}", "{}"}},
+	"FeedSource.spec.schedule.interval must be between": {sample: "file", path: ".spec.schedule.interval", keeps: []string{"1s", "8760h"}, breaks: []string{"10ms", "8761h"}},
+
+	"Parser.spec.input" + exactlyOne + "[csv": {sample: "text", path: ".spec.input",
+		keeps: []string{"{jsonLines: {}}", "{text: {}}"}, breaks: []string{"{}", "{text: {}, json: {}}"}},
+	"Parser.spec.input.csv columns and header: None": {sample: "csv", path: ".spec.input.csv",
+		keeps: []string{"{header: None, columns: [ip]}", "{header: First}"}, breaks: []string{"{header: None}", "{columns: [ip]}", "{header: First, columns: [ip]}"}},
+	"Parser.spec.input.csv header: Commented needs": {sample: "csv", path: ".spec.input.csv",
+		keeps: []string{"{header: Commented, comment: '#'}"}, breaks: []string{"{header: Commented}"}},
+	"Parser.spec.mapping[]" + exactlyOne + "[from": {sample: "text", path: ".spec.mapping",
+		keeps: []string{"[{field: ip, expr: record.ip}]"}, breaks: []string{"[{field: ip}]", "[{field: ip, value: a, from: [b]}]"}},
+
+	"Subscription.spec.exports[]" + exactlyOne + "[api": {sample: "route", path: ".spec.exports",
+		keeps: []string{"[{name: a, stream: {}}]"}, breaks: []string{"[{name: a}]", "[{name: a, api: {}, stream: {}}]"}},
+	"Subscription.spec.expose" + exactlyOne + "[ingress": {sample: "route", path: ".spec.expose",
+		keeps: []string{"{host: a.example.org, ingress: {}}"}, breaks: []string{"{host: a.example.org}", "{host: a.example.org, ingress: {}, httpRoute: {parentRefs: [{name: web}]}}"}},
+	"Subscription.spec.zones grant at least one": {sample: "route", path: ".spec.zones",
+		keeps: []string{"{threats: {}}", "{inside: {}, search: {}}"}, breaks: []string{"{}"}},
+}
+
+func init() {
+	for _, kind := range []string{"collectors", "monitors", "exporters"} {
+		ruleCases["Exchange.spec."+kind+" shards goes with"] = ruleCase{sample: "embedded", path: ".spec." + kind,
+			keeps: []string{"{mode: Shared, shards: 2}", "{}"}, breaks: []string{"{mode: Dedicated, shards: 2}", "{shards: 2}"}}
+	}
+	for where, sample := range map[string]string{
+		"Exchange.spec.pod": "embedded", "Exchange.spec.collectors.pod": "embedded", "Exchange.spec.monitors.pod": "embedded",
+		"Exchange.spec.exporters.pod": "embedded", "FeedSource.spec.pod": "http-basic", "Subscription.spec.pod": "ingress",
+	} {
+		_, path, _ := strings.Cut(where, ".")
+		ruleCases[where+".tolerations[] operator Exists takes"] = ruleCase{sample: sample, path: "." + path + ".tolerations",
+			keeps: []string{"[{key: a, operator: Exists}]", "[{key: a, value: b}]"}, breaks: []string{"[{key: a, operator: Exists, value: b}]"}}
+	}
+}
+
+func TestEveryRuleOfTheSchemasHolds(t *testing.T) {
+	t.Parallel()
+	const ns = "crd-rules"
+	if err := world.Admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}); err != nil {
+		t.Fatal(err)
+	}
+	valid := samples(t)
+	left := maps.Clone(ruleCases)
+	for kind, schema := range definitions(t) {
+		walk(schema, "", func(path string, s *apiextensionsv1.JSONSchemaProps) {
+			for _, rule := range s.XValidations {
+				key := caseOf(kind, path, rule.Message)
+				if _, ok := left[key]; !ok {
+					t.Errorf("no case for %s%s %s", kind, path, rule.Message)
+					continue
+				}
+				delete(left, key)
+				t.Run(key, func(t *testing.T) { holds(t, ns, valid[kind], ruleCases[key], rule.Message) })
+			}
+		})
+	}
+	for key := range left {
+		t.Errorf("there is no such rule, or it has two cases: %s", key)
+	}
+}
+
+func caseOf(kind, path, message string) string {
+	for key := range ruleCases {
+		if strings.HasPrefix(kind+path+" "+message, key) && (strings.HasPrefix(key, kind+path+" ") || key == kind+path) {
+			return key
+		}
+	}
+	return ""
+}
+
+func holds(t *testing.T, ns string, valid []map[string]any, c ruleCase, message string) {
+	t.Helper()
+	i := slices.IndexFunc(valid, func(o map[string]any) bool { return o["metadata"].(map[string]any)["name"] == c.sample })
+	if i < 0 {
+		t.Fatalf("there is no sample %q", c.sample)
+	}
+	judge := func(value string) error { return try(t, ns, with(t, valid[i], c.path, value)) }
+	if c.old != "" {
+		was := &unstructured.Unstructured{Object: with(t, valid[i], c.path, c.old)}
+		was.SetNamespace(ns)
+		was.SetName(strings.ToLower(strings.ReplaceAll(strings.Trim(c.path, "."), ".", "-")))
+		if err := world.Admin.Create(t.Context(), was); err != nil {
+			t.Fatal(err)
+		}
+		judge = func(value string) error {
+			is := was.DeepCopy()
+			is.Object = with(t, is.Object, c.path, value)
+			return world.Admin.Update(t.Context(), is, client.DryRunAll)
+		}
+	}
+	for _, value := range c.keeps {
+		if err := judge(value); err != nil {
+			t.Errorf("%s keeps the rule and is refused: %v", value, err)
+		}
+	}
+	for _, value := range c.breaks {
+		if err := refused(judge(value), message); err != nil {
+			t.Errorf("%s breaks the rule: %v", value, err)
+		}
+	}
+}
+
+// with is a copy of an object with another value at a path without lists; null
+// removes it.
+func with(t *testing.T, o map[string]any, path, value string) map[string]any {
+	t.Helper()
+	var v any
+	if err := yaml.Unmarshal([]byte(value), &v); err != nil {
+		t.Fatal(err)
+	}
+	out := clone(o).(map[string]any)
+	fields := strings.Split(strings.Trim(path, "."), ".")
+	if v == nil {
+		unstructured.RemoveNestedField(out, fields...)
+		return out
+	}
+	if err := unstructured.SetNestedField(out, clone(v), fields...); err != nil {
+		t.Fatal(fmt.Errorf("%s: %w", path, err))
+	}
+	return out
+}
