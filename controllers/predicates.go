@@ -36,9 +36,10 @@ var (
 
 	// acceptance is spec, or that an object was found to take part, or not to any
 	// more: an Exchange and a Parser work for those that do.
-	acceptance = builder.WithPredicates(update{differ: func(was, is client.Object) bool {
+	acceptance       = builder.WithPredicates(acceptedOrEdited)
+	acceptedOrEdited = update{differ: func(was, is client.Object) bool {
 		return generation(was, is) || accepted(was) != accepted(is)
-	}})
+	}}
 
 	// shard is a Deployment that several objects share, and that another number of
 	// pods is ready in it.

@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	_ = os.Setenv("PATH", "") // nothing of this needs kubectl, or any other program
 	code := m.Run()
 	err = world.Stop()
 	if code == 0 {
