@@ -31,6 +31,7 @@ type LineWriter struct {
 	id      string // prefix of message ids
 	block   Block
 	blocks  int
+	whole   bool // never cut into several blocks
 	box     outbox
 	err     error
 }
@@ -50,12 +51,16 @@ func (c *Conn) NewRejectedWriter(f Feed, source, payloadID, run string) *LineWri
 		f.String()+"/"+payloadID+"/"+run)
 }
 
-// NewDeliverWriter writes to deliver.<ns>.<subscription>. id is the id of the
-// event block that is delivered from.
+// NewDeliverWriter writes one block to deliver.<ns>.<subscription>, whatever its
+// size. id is made of the id of the event block that is delivered from: lines are
+// not the same when they are delivered again (the time of recording is in them), so
+// where one block ends and the next begins must not depend on them.
 func (c *Conn) NewDeliverWriter(namespace, subscription, zone, source, id string) *LineWriter {
 	f := Feed{Namespace: namespace, Name: subscription}
-	return c.newWriter(f.subject(prefixDeliver), f.check(), Block{Source: source, Zone: zone},
+	w := c.newWriter(f.subject(prefixDeliver), f.check(), Block{Source: source, Zone: zone},
 		f.String()+"/"+zone+"/"+id)
+	w.whole = true
+	return w
 }
 
 func (c *Conn) newWriter(subject string, err error, b Block, id string) *LineWriter {
@@ -77,8 +82,10 @@ func (w *LineWriter) Append(ctx context.Context, line []byte) error {
 		return fmt.Errorf("line of %d bytes: at most %d fit into a block", len(line), maxLine)
 	case bytes.IndexByte(line, '\n') >= 0:
 		return errors.New("line has a line break inside")
+	case w.whole && len(w.block.Lines)+len(line)+1 > maxBlock:
+		return fmt.Errorf("block of more than %d bytes: write its lines as several", maxBlock)
 	}
-	if w.block.Count == blockLines || w.block.Count > 0 && len(w.block.Lines)+len(line)+1 > blockBytes {
+	if !w.whole && (w.block.Count == blockLines || w.block.Count > 0 && len(w.block.Lines)+len(line)+1 > blockBytes) {
 		if err := w.flush(ctx); err != nil {
 			return err
 		}

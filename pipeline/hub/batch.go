@@ -18,8 +18,10 @@ import (
 type batch struct {
 	events []*event.Event
 	block  []*bus.Block // of each event
-	inside [][]int32    // subscribers that get an event in the inside zone
-	groups [][]int32    // groups that get it in the threats zone; not ours to change
+	place  []int32      // of each event in its block, from 0
+	size   map[*bus.Block]int
+	inside [][]int32 // subscribers that get an event in the inside zone
+	groups [][]int32 // groups that get it in the threats zone; not ours to change
 
 	rejected map[*bus.Block][][]byte
 	spare    []*event.Event
@@ -30,8 +32,10 @@ func (b *batch) reset() {
 	b.spare = append(b.spare, b.events...)
 	b.events = b.events[:0]
 	b.block = b.block[:0]
+	b.place = b.place[:0]
 	b.groups = b.groups[:0]
 	clear(b.rejected)
+	clear(b.size)
 }
 
 func (b *batch) event() *event.Event {
@@ -47,7 +51,9 @@ func (b *batch) event() *event.Event {
 // decode reads the lines of a block. A line that is no event must not hold up the
 // others: it goes where rejected records go.
 func (b *batch) decode(block *bus.Block) {
+	place := int32(-1)
 	for line := range bytes.Lines(block.Lines) {
+		place++
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		if len(line) == 0 {
 			continue
@@ -64,6 +70,7 @@ func (b *batch) decode(block *bus.Block) {
 		}
 		b.events = append(b.events, e)
 		b.block = append(b.block, block)
+		b.place = append(b.place, place)
 	}
 }
 
@@ -113,11 +120,29 @@ func rejection(line []byte, cause error) []byte {
 	return out
 }
 
+// grow adds what an event gets in the hub to the size of its block. The size of a
+// block is that of all its events, whoever gets which of them, so that it is the
+// same when the block comes again.
+func (b *batch) grow(block *bus.Block, e *event.Event) {
+	if b.size == nil {
+		b.size = map[*bus.Block]int{}
+	}
+	if b.size[block] == 0 {
+		b.size[block] = len(block.Lines)
+	}
+	n := 64 // the time of recording
+	for _, c := range e.Client {
+		n += len(c) + 3
+	}
+	b.size[block] += n
+}
+
 // match finds whom each event concerns and writes the owners into it.
 func (h *Hub) match(cfg *config, b *batch) {
 	for i, e := range b.events {
 		cfg.index.Match(e, &h.matches)
 		e.Client = append(e.Client[:0], h.matches.Client...)
+		b.grow(b.block[i], e)
 		if i == len(b.inside) {
 			b.inside = append(b.inside, nil)
 		}

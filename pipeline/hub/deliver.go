@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -34,6 +35,8 @@ type delivery struct {
 	source       string // as the subscriber may see it
 	block        *bus.Block
 	lines        [][]byte
+	places       []int32 // of the lines in the block
+	size         int     // of the block with what the hub adds to its events
 }
 
 // tally counts delivered events by zone.
@@ -175,9 +178,9 @@ func (f *fan) sort(cfg *config, b *batch) (map[int32][][]delivery, tally) {
 // s is the subscriber, or one of several with the same clearance.
 func (f *fan) cut(cfg *config, b *batch, s int32, zone string, events []int32) []delivery {
 	form := formOf(cfg.subscribers[s].clearance)
-	lines := make([][]byte, len(events))
+	lines, places := make([][]byte, len(events)), make([]int32, len(events))
 	for i, e := range events {
-		lines[i] = f.line(form, e)
+		lines[i], places[i] = f.line(form, e), b.place[e]
 	}
 	var cuts []delivery
 	for from := 0; from < len(events); {
@@ -186,7 +189,7 @@ func (f *fan) cut(cfg *config, b *batch, s int32, zone string, events []int32) [
 		for to < len(events) && b.block[events[to]] == block {
 			to++
 		}
-		d := delivery{zone: zone, source: block.Source, block: block, lines: lines[from:to]}
+		d := delivery{zone: zone, source: block.Source, block: block, lines: lines[from:to], places: places[from:to], size: b.size[block]}
 		if form == redacted {
 			d.source = cfg.sources.Shown(block.Source)
 		}
@@ -196,8 +199,39 @@ func (f *fan) cut(cfg *config, b *batch, s int32, zone string, events []int32) [
 	return cuts
 }
 
+// A delivery is one message. One that is far larger than the block that it is of,
+// because of owners, is cut, partLines of the block's lines each.
+const (
+	maxDelivery = 512 << 10
+	partLines   = 4
+)
+
+// publishOnBus publishes a delivery. When it is repeated after a crash, some of its
+// events may be recorded already and missing, and the others have another time of
+// recording, of another length. So neither the lines nor their sizes may decide
+// which line is in the message of which id: an event at a boundary would be lost or
+// doubled. The block does, and places in it.
 func (h *Hub) publishOnBus(ctx context.Context, d delivery) error {
-	w := h.conn.NewDeliverWriter(d.subscription.Namespace, d.subscription.Name, d.onBus, d.source, d.block.ID)
+	if d.size <= maxDelivery {
+		return h.publishPart(ctx, d, d.block.ID)
+	}
+	for from := 0; from < len(d.lines); {
+		part, to := d.places[from]/partLines, from
+		for to < len(d.lines) && d.places[to]/partLines == part {
+			to++
+		}
+		some := d
+		some.lines = d.lines[from:to]
+		if err := h.publishPart(ctx, some, d.block.ID+"/"+strconv.Itoa(int(part))); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
+}
+
+func (h *Hub) publishPart(ctx context.Context, d delivery, id string) error {
+	w := h.conn.NewDeliverWriter(d.subscription.Namespace, d.subscription.Name, d.onBus, d.source, id)
 	for _, l := range d.lines {
 		if err := w.Append(ctx, l); err != nil {
 			return err
