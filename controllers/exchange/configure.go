@@ -44,6 +44,9 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 	for _, s := range o.subscriptions {
 		namespaces[s.Namespace] = true
 	}
+	if err := subscribersFirst(ctx, o); err != nil {
+		return err
+	}
 	err := errors.Join(
 		put(ctx, o, plan.PrefixHub, plan.HubOf(e, slices.Collect(maps.Keys(namespaces)))),
 		put(ctx, o, plan.PrefixSources, plan.SourcesOf(e, o.feeds)),
@@ -52,6 +55,22 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 		return err
 	}
 	return r.sweep(ctx, o)
+}
+
+// subscribersFirst puts the subscriptions on a new bus before the hub is told to
+// work: whose an event is, is decided when it is recorded, and those that were
+// declared with the hub must not miss its first events.
+func subscribersFirst(ctx context.Context, o *observed) error {
+	if len(o.link.Config(plan.Key(plan.PrefixHub, o.exchange.Namespace, o.exchange.Name))) > 0 {
+		return nil
+	}
+	var failed error
+	for _, s := range o.subscriptions {
+		if !s.Spec.Suspend {
+			failed = errors.Join(failed, subscription.Put(ctx, o.link, s))
+		}
+	}
+	return failed
 }
 
 func put(ctx context.Context, o *observed, prefix string, v any) error {

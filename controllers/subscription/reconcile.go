@@ -146,7 +146,6 @@ func (r *Reconciler) exporterPods(ctx context.Context, o *observed) error {
 // configure puts the subscription on the bus, or takes it off: then the hub
 // delivers nothing for it and exporters refuse it.
 func (r *Reconciler) configure(ctx context.Context, o *observed) error {
-	key := plan.Key(plan.PrefixSubscription, o.sub.Namespace, o.sub.Name)
 	elsewhere := r.forgetOn(ctx, types.NamespacedName{Namespace: o.sub.Namespace, Name: o.sub.Name}, o.link)
 	if o.accepted != nil && o.link == nil {
 		return elsewhere
@@ -159,12 +158,17 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 	if o.accepted != nil || o.sub.Spec.Suspend {
 		return errors.Join(elsewhere, Clean(ctx, o.link, types.NamespacedName{Namespace: o.sub.Namespace, Name: o.sub.Name}))
 	}
-	value, err := json.Marshal(plan.SubscriptionOf(o.sub))
+	return errors.Join(elsewhere, Put(ctx, o.link, o.sub))
+}
+
+// Put puts an accepted Subscription on the bus, if it is not there as it is.
+func Put(ctx context.Context, link *buslink.Link, sub *v1alpha1.Subscription) error {
+	value, err := json.Marshal(plan.SubscriptionOf(sub))
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	_, err = o.link.Put(ctx, key, value)
-	return errors.Join(elsewhere, err)
+	_, err = link.Put(ctx, plan.Key(plan.PrefixSubscription, sub.Namespace, sub.Name), value)
+	return err
 }
 
 func (r *Reconciler) forget(ctx context.Context, name types.NamespacedName) error {
