@@ -69,7 +69,7 @@ func Start(ctx context.Context) (*World, error) {
 	}
 	w.Config.QPS = -1
 	if w.Admin, err = client.New(w.Config, client.Options{Scheme: w.Scheme}); err == nil {
-		err = w.rights(ctx, filepath.Join(root, "config", "rbac", "operator.yaml"))
+		err = w.rights(ctx, filepath.Join(root, "config", "rbac"))
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.env.Stop())
@@ -81,10 +81,15 @@ func Start(ctx context.Context) (*World, error) {
 func (w *World) Stop() error { return w.env.Stop() }
 
 // rights makes the roles that ship with Weir.
-func (w *World) rights(ctx context.Context, file string) error {
+func (w *World) rights(ctx context.Context, dir string) error {
 	if err := w.Admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: Namespace}}); err != nil {
 		return err
 	}
+	return errors.Join(w.create(ctx, filepath.Join(dir, "operator.yaml")), w.create(ctx, filepath.Join(dir, "leader-election.yaml")))
+}
+
+// create makes the objects of a file.
+func (w *World) create(ctx context.Context, file string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
