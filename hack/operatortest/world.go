@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -41,7 +42,8 @@ type World struct {
 	Config *rest.Config
 	Scheme *runtime.Scheme
 
-	env *envtest.Environment
+	env   *envtest.Environment
+	users sync.Mutex
 }
 
 // Start starts an API server. Stop must be called.
@@ -134,6 +136,8 @@ func (w *World) Kubeconfig(account string) ([]byte, error) {
 }
 
 func (w *World) account(name string) (*envtest.AuthenticatedUser, error) {
+	w.users.Lock() // who signs their certificates counts them
+	defer w.users.Unlock()
 	return w.env.AddUser(envtest.User{
 		Name:   "system:serviceaccount:" + Namespace + ":" + name,
 		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + Namespace, "system:authenticated"},
