@@ -60,7 +60,7 @@ func (o *objects) check(prefix string) error {
 	}
 	for _, key := range o.keys {
 		if !validKey(prefix, key) {
-			return fmt.Errorf("--key %s: must be %s.<namespace>.<name>, %s.<namespace>. or %s.", key, prefix, prefix, prefix)
+			return fmt.Errorf("--key %[1]s: must be %[2]s.<namespace>.<name>, or a prefix of that with the dot behind it", key, prefix)
 		}
 	}
 	if o.shard == "" {

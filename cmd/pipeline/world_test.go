@@ -173,7 +173,7 @@ func (p *proc) start() {
 		defer close(done)
 		defer r.Close()
 		p.listen(r)
-		cmd.Wait() //nolint:errcheck // killed on purpose; the log has what it said
+		cmd.Wait() // killed on purpose; the log has what it said
 	}()
 }
 
@@ -216,7 +216,7 @@ func (p *proc) address(what string) string {
 // kill ends the process as a power cut does.
 func (p *proc) kill() {
 	if p.cmd != nil {
-		p.cmd.Process.Kill() //nolint:errcheck // it may be gone already
+		p.cmd.Process.Kill() // it may be gone already
 		<-p.done
 	}
 }

@@ -51,21 +51,16 @@ func (x *examiner) forget(key string) { x.examine(key, nil) }
 // run examines one Parser after the other until ctx ends. A status that cannot be
 // written is tried again.
 func (x *examiner) run(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		key, m, ok := x.next()
 		if !ok {
 			select {
 			case <-x.wake:
-				continue
 			case <-ctx.Done():
-				return nil
 			}
+			continue
 		}
-		err := x.tell(ctx, key, m)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err := x.tell(ctx, key, m); err != nil && ctx.Err() == nil {
 			x.log.Error(err, "the outcome of examples was not told, trying again", "after", retryAfter.String())
 			x.putBack(key, m)
 			select {
@@ -74,6 +69,7 @@ func (x *examiner) run(ctx context.Context) error {
 			}
 		}
 	}
+	return nil
 }
 
 func (x *examiner) next() (key string, m *plan.Monitor, ok bool) {
