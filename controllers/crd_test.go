@@ -34,7 +34,9 @@ type bound struct {
 	field               string // of keyword required
 }
 
-func (b bound) String() string { return strings.TrimSpace(b.kind + b.path + " " + b.keyword + " " + b.field) }
+func (b bound) String() string {
+	return strings.TrimSpace(b.kind + b.path + " " + b.keyword + " " + b.field)
+}
 
 // definitions of the custom resources, by kind.
 func definitions(t *testing.T) map[string]*apiextensionsv1.JSONSchemaProps {

@@ -77,8 +77,12 @@ func (w *World) Run(ctx context.Context, o OperatorOptions) (*Operator, error) {
 
 func manager(w *World, cfg *rest.Config, o OperatorOptions) (ctrl.Manager, error) {
 	skip := true
+	own, err := scheme() // a manager adds to it
+	if err != nil {
+		return nil, err
+	}
 	opts := ctrl.Options{
-		Scheme: w.Scheme, Logger: o.Log, Cache: controllers.CacheOptions(o.Namespaces),
+		Scheme: own, Logger: o.Log, Cache: controllers.CacheOptions(o.Namespaces),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: &skip}, // several in one process
 	}

@@ -56,11 +56,9 @@ func Start(ctx context.Context) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{Scheme: runtime.NewScheme()}
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
-		if err := add(w.Scheme); err != nil {
-			return nil, err
-		}
+	w := &World{}
+	if w.Scheme, err = scheme(); err != nil {
+		return nil, err
 	}
 	w.env = &envtest.Environment{
 		BinaryAssetsDirectory: dir, CRDDirectoryPaths: []string{filepath.Join(root, "config", "crd")},
@@ -77,6 +75,11 @@ func Start(ctx context.Context) (*World, error) {
 		return nil, errors.Join(err, w.env.Stop())
 	}
 	return w, nil
+}
+
+func scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	return s, errors.Join(clientgoscheme.AddToScheme(s), v1alpha1.AddToScheme(s))
 }
 
 // Stop ends the API server.
