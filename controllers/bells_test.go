@@ -40,7 +40,9 @@ func newSetup(t *testing.T, objects ...client.Object) *setup {
 	return &setup{base: &scope.Base{Client: b.Build(), Namespaces: true}}
 }
 
-func objectMeta(ns, name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: ns, Name: name} }
+func objectMeta(ns, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: ns, Name: name}
+}
 
 func TestWhatABusTellsWakesWhomItConcerns(t *testing.T) {
 	centre := v1alpha1.ExchangeReference{Name: "main", Namespace: "centre"}

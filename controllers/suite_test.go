@@ -7,12 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
-	"go.uber.org/goleak"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -48,14 +49,29 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	err = world.Stop()
 	if code == 0 {
-		// A watch of one namespace may end in the middle of an event that nobody takes.
-		err = errors.Join(err, goleak.Find(goleak.IgnoreTopFunction("k8s.io/apimachinery/pkg/watch.(*filteredWatch).loop")))
+		err = errors.Join(err, leftovers())
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}
 	os.Exit(code)
+}
+
+// leftovers waits until no goroutine of Weir runs any more. Those of its libraries
+// may: a manager leaves some behind, since a process ends with it.
+func leftovers() error {
+	const own = "github.com/weir-project/weir/"
+	var left []string
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		stacks := make([]byte, 64<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		left = slices.DeleteFunc(strings.Split(string(stacks), "\n\n")[1:], func(s string) bool { return !strings.Contains(s, own) })
+		if len(left) == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("goroutines that did not end:\n%s", strings.Join(left, "\n\n"))
 }
 
 // eventually waits until check has nothing to complain about.
