@@ -1,0 +1,176 @@
+package catalog_test
+
+import (
+	"bytes"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/cmd/weir/check"
+	"github.com/weir-project/weir/config/catalog"
+	"github.com/weir-project/weir/pipeline/parse"
+)
+
+func load(t *testing.T) []catalog.Feed {
+	t.Helper()
+	feeds, err := catalog.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return feeds
+}
+
+const exchange = "apiVersion: feeds.weir.dev/v1alpha1\nkind: Exchange\nmetadata: {name: main}\n"
+
+// The whole catalogue in one namespace, judged as weir check does.
+func TestEveryManifestIsValid(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, catalog.Files); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "exchange.yaml"), []byte(exchange), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	res, err := check.Load(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range res.Problems {
+		t.Error(p)
+	}
+	if got, want := len(res.Objects.FeedSources), len(load(t)); got != want {
+		t.Errorf("%d FeedSources are in the folder, %d in the catalogue", got, want)
+	}
+}
+
+func TestEveryParserHasExamplesThatPass(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range load(t) {
+		if seen[f.Parser.Name] {
+			continue
+		}
+		seen[f.Parser.Name] = true
+		t.Run(f.Parser.Name, func(t *testing.T) {
+			t.Parallel()
+			if !slices.ContainsFunc(f.Parser.Spec.Examples, func(e v1alpha1.Example) bool { return len(e.Events) > 0 }) {
+				t.Error("no example gives an event")
+			}
+			for _, r := range parse.RunExamples(&f.Parser.Spec) {
+				if !r.OK {
+					t.Errorf("%s:\n%s", r.Name, r.Diff)
+				}
+			}
+		})
+	}
+}
+
+// Publishers, and what stands between, change line ends, add a byte-order mark,
+// and leave the last line end out. The events are the same.
+func TestExamplesGiveTheSameEventsHoweverLinesEnd(t *testing.T) {
+	variants := map[string]func(string) string{
+		"CRLF":             func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
+		"byte-order mark":  func(s string) string { return "\ufeff" + s },
+		"no line end":      func(s string) string { return strings.TrimRight(s, "\n") },
+		"blank lines":      func(s string) string { return strings.TrimRight(s, "\n") + "\n\n\n" },
+		"CRLF, blank line": func(s string) string { return strings.ReplaceAll(s+"\n", "\n", "\r\n") },
+	}
+	for _, f := range load(t) {
+		for name, change := range variants {
+			spec := f.Parser.Spec.DeepCopy()
+			for i := range spec.Examples {
+				spec.Examples[i].Input = change(spec.Examples[i].Input)
+			}
+			for _, r := range parse.RunExamples(spec) {
+				if !r.OK {
+					t.Errorf("%s: %s: %s:\n%s", f.Parser.Name, name, r.Name, r.Diff)
+				}
+			}
+		}
+	}
+}
+
+func TestFeedsAreNamedByProviderAndChannel(t *testing.T) {
+	names := map[string]string{}
+	for _, f := range load(t) {
+		if other, taken := names[f.Name]; taken {
+			t.Errorf("%s: %s is in %s already", f.File, f.Name, other)
+		}
+		names[f.Name] = f.File
+		spec := &f.Source.Spec
+		if want := spec.Provider + "-" + spec.Channel; f.Name != want || f.Provider() != spec.Provider {
+			t.Errorf("%s: %s should be %s, in the folder %s", f.File, f.Name, want, spec.Provider)
+		}
+		if !strings.HasPrefix(f.Parser.Name, spec.Provider) {
+			t.Errorf("%s: the Parser %s does not begin with its provider", f.File, f.Parser.Name)
+		}
+	}
+}
+
+func TestHeadersTellWhatOneMustKnow(t *testing.T) {
+	for _, f := range load(t) {
+		for key, link := range map[string]string{"About": f.About, "Terms": f.Terms} {
+			u, err := url.Parse(link)
+			if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.ContainsAny(link, " ()") {
+				t.Errorf("%s: %s: %q is no link", f.File, key, link)
+			}
+		}
+		if !strings.HasSuffix(f.Title, ".") {
+			t.Errorf("%s: %q is no sentence", f.File, f.Title)
+		}
+		needsKey := f.Source.Spec.HTTP == nil || len(f.Source.Spec.HTTP.SecretRefs()) > 0
+		if needsKey == strings.HasPrefix(f.Auth, "none") {
+			t.Errorf("%s: Auth: %q, and a Secret is needed: %v", f.File, f.Auth, needsKey)
+		}
+		if f.Source.Spec.Policy.TLP == "" || len(f.Categories()) == 0 || len(f.Confidences()) == 0 {
+			t.Errorf("%s: TLP, category and confidence are not all told", f.File)
+		}
+	}
+}
+
+func TestKustomizationsNameEveryFile(t *testing.T) {
+	files := map[string][]string{}
+	names, err := fs.Glob(catalog.Files, "*/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		if path.Base(n) != catalog.Kustomization {
+			files[path.Dir(n)] = append(files[path.Dir(n)], path.Base(n))
+		}
+	}
+	for dir, want := range files {
+		data, err := fs.ReadFile(catalog.Files, path.Join(dir, catalog.Kustomization))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		var k struct {
+			APIVersion, Kind string
+			Resources        []string
+		}
+		if err := yaml.UnmarshalStrict(data, &k); err != nil {
+			t.Errorf("%s: %v", dir, err)
+		}
+		if k.Kind != "Kustomization" || !slices.Equal(k.Resources, want) {
+			t.Errorf("%s: the kustomization names %v, the folder has %v", dir, k.Resources, want)
+		}
+	}
+}
+
+func TestThePageListsTheCatalogue(t *testing.T) {
+	page, err := os.ReadFile("../../docs/catalog.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(page, catalog.Page(load(t))) {
+		t.Error("docs/catalog.md is not up to date: go run ./hack/catalog")
+	}
+}
