@@ -120,6 +120,9 @@ func (l *loader) file(name, text string) error {
 			if err := yaml.UnmarshalStrict([]byte(doc), &f.Source); err != nil {
 				return err
 			}
+			if f.Source.Spec.HTTP == nil {
+				return fmt.Errorf("FeedSource %s: spec.http: is missing; a ready-made feed is fetched over HTTP", f.Source.Name)
+			}
 			f.Name = f.Source.Name
 			l.feeds = append(l.feeds, f)
 		case "Parser":
