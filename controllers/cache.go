@@ -28,7 +28,7 @@ import (
 // nobody watches, rather than a silent watch of all of it.
 func CacheOptions(namespaces []string) cache.Options {
 	o := cache.Options{
-		DefaultTransform:            cache.TransformStripManagedFields(),
+		DefaultTransform:            new(compactor).transform,
 		ReaderFailOnMissingInformer: true,
 		ByObject:                    map[client.Object]cache.ByObject{},
 	}

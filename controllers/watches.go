@@ -159,7 +159,7 @@ func (s *setup) feedSource(r reconcile.Reconciler) error {
 
 func (s *setup) parser(r reconcile.Reconciler) error {
 	b := ownsPods(s.new("Parser", &v1alpha1.Parser{})).
-		Watches(&v1alpha1.FeedSource{}, mapped(func(_ context.Context, o client.Object) requests {
+		Watches(&v1alpha1.FeedSource{}, gathered(func(o client.Object) requests {
 			return requests{named(o.GetNamespace(), o.(*v1alpha1.FeedSource).Spec.ParserRef.Name)}
 		}), acceptance).
 		Watches(&v1alpha1.Exchange{}, mapped(func(ctx context.Context, o client.Object) requests {

@@ -111,7 +111,7 @@ func (a *Applier) live(ctx context.Context, o workload.Object) (client.Object, e
 	key := client.ObjectKey{Namespace: o.Namespace, Name: o.Name}
 	if typed, err := a.Scheme().New(o.GVK); err == nil {
 		obj := typed.(client.Object)
-		err := a.Get(ctx, key, obj)
+		err := a.Get(ctx, key, obj, client.UnsafeDisableDeepCopy) // it is only looked at
 		if !apierrors.IsNotFound(err) {
 			return obj, err
 		}
@@ -160,7 +160,8 @@ func (a *Applier) prune(ctx context.Context, owner client.Object, set workload.S
 		return err
 	}
 	kind := gvk.Kind[:len(gvk.Kind)-len("List")]
-	if err := a.List(ctx, list, client.InNamespace(owner.GetNamespace()), client.MatchingFields{IndexOwner: string(owner.GetUID())}); err != nil {
+	if err := a.List(ctx, list, client.InNamespace(owner.GetNamespace()), client.MatchingFields{IndexOwner: string(owner.GetUID())},
+		client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list %s: %w", kind, err)
 	}
 	var failed error

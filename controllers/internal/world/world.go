@@ -87,14 +87,20 @@ type World struct {
 	reader client.Reader
 	// cluster tells whether namespaces can be read.
 	namespaces bool
-	attached   map[string][]plan.Attachment // by namespace
-	err        error
+	// What whoever checks every object of a namespace asks for each of them.
+	attached  map[string][]plan.Attachment    // by namespace
+	exchanges map[string][]*v1alpha1.Exchange // by namespace
+	parsers   map[plan.Ref]*v1alpha1.Parser   // nil where there is none
+	err       error
 }
 
 // New makes the world of one reconcile. With namespaces false (the operator is
 // confined to some), namespaces have no labels.
 func New(ctx context.Context, r client.Reader, namespaces bool) *World {
-	return &World{ctx: ctx, reader: r, namespaces: namespaces, attached: map[string][]plan.Attachment{}}
+	return &World{
+		ctx: ctx, reader: r, namespaces: namespaces,
+		attached: map[string][]plan.Attachment{}, exchanges: map[string][]*v1alpha1.Exchange{}, parsers: map[plan.Ref]*v1alpha1.Parser{},
+	}
 }
 
 // Err is the first read that failed.
@@ -125,16 +131,25 @@ func (w *World) get(r plan.Ref, into client.Object) bool {
 
 // Exchanges of a namespace, those that are being deleted left out.
 func (w *World) Exchanges(namespace string) []*v1alpha1.Exchange {
-	return present(list(w, &v1alpha1.ExchangeList{}, func(l *v1alpha1.ExchangeList) []v1alpha1.Exchange { return l.Items },
-		client.InNamespace(namespace)))
+	all, ok := w.exchanges[namespace]
+	if !ok {
+		all = present(list(w, &v1alpha1.ExchangeList{}, func(l *v1alpha1.ExchangeList) []v1alpha1.Exchange { return l.Items },
+			client.InNamespace(namespace)))
+		w.exchanges[namespace] = all
+	}
+	return all
 }
 
 // Parser returns nil if there is none.
 func (w *World) Parser(r plan.Ref) *v1alpha1.Parser {
+	if p, ok := w.parsers[r]; ok {
+		return p
+	}
 	p := &v1alpha1.Parser{}
 	if !w.get(r, p) {
-		return nil
+		p = nil
 	}
+	w.parsers[r] = p
 	return p
 }
 
@@ -199,8 +214,7 @@ func (w *World) OrganisationHolders(exchange plan.Ref, organisation string) []*v
 	return w.Subscriptions(client.MatchingFields{IndexOrganisation: held(exchange, organisation)})
 }
 
-// Attached are the exchanges that objects of a namespace name. It is found once:
-// whoever checks every object of a namespace asks for each of them.
+// Attached are the exchanges that objects of a namespace name.
 func (w *World) Attached(namespace string) []plan.Attachment {
 	if all, ok := w.attached[namespace]; ok {
 		return all
