@@ -71,7 +71,7 @@ const (
 	lifetime      = 30 * 24 * time.Hour
 )
 
-// defaultConcurrency is how many objects of a kind are looked at at once.
+// defaultConcurrency is how many objects of a kind are reconciled at a time.
 var defaultConcurrency = map[string]int{"FeedSource": 10, "Parser": 4, "Subscription": 4, "FormatChange": 2, "Exchange": 2}
 
 // Kinds that Options.Concurrency may name.

@@ -63,15 +63,21 @@ func TestMain(m *testing.M) {
 func leftovers() error {
 	const own = "github.com/weir-project/weir/"
 	var left []string
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	deadline := time.After(time.Minute)
+	for tick := time.NewTicker(50 * time.Millisecond); ; {
 		stacks := make([]byte, 64<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
 		left = slices.DeleteFunc(strings.Split(string(stacks), "\n\n")[1:], func(s string) bool { return !strings.Contains(s, own) })
 		if len(left) == 0 {
+			tick.Stop()
 			return nil
 		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return fmt.Errorf("goroutines that did not end:\n%s", strings.Join(left, "\n\n"))
+		}
 	}
-	return fmt.Errorf("goroutines that did not end:\n%s", strings.Join(left, "\n\n"))
 }
 
 // eventually waits until check has nothing to complain about.

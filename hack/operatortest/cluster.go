@@ -12,6 +12,7 @@ import (
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -62,17 +63,37 @@ func (w *World) Cluster(ctx context.Context, o ClusterOptions) (*Cluster, error)
 	}
 	for _, ns := range namespaces {
 		for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}} {
-			events, err := watcher.Watch(ctx, list, client.InNamespace(ns))
-			if err != nil {
-				c.Stop()
-				return nil, err
-			}
-			for range 4 {
-				c.wg.Go(func() { c.follow(ctx, events) })
-			}
+			c.wg.Go(func() { c.watch(ctx, watcher, list, ns) })
 		}
 	}
 	return c, nil
+}
+
+// watch follows a kind; a watch that ends, because the API server says so, is made
+// again.
+func (c *Cluster) watch(ctx context.Context, watcher client.WithWatch, list client.ObjectList, namespace string) {
+	for ctx.Err() == nil {
+		events, err := watcher.Watch(ctx, list.DeepCopyObject().(client.ObjectList), client.InNamespace(namespace))
+		if err != nil {
+			pause(ctx)
+			continue
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() { c.follow(ctx, events) })
+		}
+		wg.Wait()
+		events.Stop()
+	}
+}
+
+func pause(ctx context.Context) {
+	t := time.NewTimer(100 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
 }
 
 // Stop ends it, with its buses.
@@ -88,7 +109,6 @@ func (c *Cluster) Stop() {
 }
 
 func (c *Cluster) follow(ctx context.Context, events watch.Interface) {
-	defer events.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -104,7 +124,18 @@ func (c *Cluster) follow(ctx context.Context, events watch.Interface) {
 	}
 }
 
-// run marks a workload as running. A conflict comes back as another change.
+// update writes a status. A conflict comes back as another change.
+func (c *Cluster) update(ctx context.Context, o client.Object) {
+	for ctx.Err() == nil {
+		err := c.world.Admin.Status().Update(ctx, o)
+		if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+			return
+		}
+		pause(ctx)
+	}
+}
+
+// run marks a workload as running.
 func (c *Cluster) run(ctx context.Context, o client.Object) {
 	switch w := o.(type) {
 	case *appsv1.Deployment:
@@ -112,7 +143,7 @@ func (c *Cluster) run(ctx context.Context, o client.Object) {
 		want := appsv1.DeploymentStatus{ObservedGeneration: w.Generation, Replicas: n, UpdatedReplicas: n, ReadyReplicas: n, AvailableReplicas: n}
 		if w.Status.ObservedGeneration != want.ObservedGeneration || w.Status.AvailableReplicas != n {
 			w.Status = want
-			_ = c.world.Admin.Status().Update(ctx, w)
+			c.update(ctx, w)
 		}
 	case *appsv1.StatefulSet:
 		n := *w.Spec.Replicas
@@ -121,7 +152,7 @@ func (c *Cluster) run(ctx context.Context, o client.Object) {
 		}
 		w.Status = appsv1.StatefulSetStatus{ObservedGeneration: w.Generation, Replicas: n, ReadyReplicas: n, AvailableReplicas: n,
 			UpdatedReplicas: n, CurrentRevision: "one", UpdateRevision: "one"}
-		_ = c.world.Admin.Status().Update(ctx, w)
+		c.update(ctx, w)
 		exchange := types.NamespacedName{Namespace: w.Namespace, Name: w.Labels["feeds.weir.dev/exchange"]}
 		if err := c.serve(ctx, exchange); err != nil && ctx.Err() == nil {
 			panic(fmt.Sprintf("bus of %s: %v", exchange, err)) // of a test
@@ -251,12 +282,8 @@ func (c *Cluster) Dial(ctx context.Context, exchange types.NamespacedName, cfg c
 		if h != nil {
 			return bus.DialCreds(ctx, bus.DialOptions{URLs: []string{h.server.URL()}, Creds: cfg.Creds, Name: "weir-operator"})
 		}
-		t := time.NewTimer(50 * time.Millisecond)
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if pause(ctx); ctx.Err() != nil {
 			return nil, ctx.Err()
-		case <-t.C:
 		}
 	}
 }

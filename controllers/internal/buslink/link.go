@@ -84,8 +84,8 @@ func newLink(l *Links, exchange types.NamespacedName, c Config) *Link {
 // retire ends the link. It answers at once that it is not connected, and closes the
 // connection later.
 func (k *Link) retire() {
-	k.end(unavailable("the connection to the bus at "+k.cfg.URLs+" was ended", nil))
 	close(k.retired)
+	k.end(unavailable("the connection to the bus at "+k.cfg.URLs+" was ended", nil))
 }
 
 // run connects, again and again, until ctx ends or the link is retired.
@@ -147,6 +147,12 @@ func (k *Link) lost(cause error) *Error {
 
 func (k *Link) begin(s *session) {
 	k.change(func() {
+		select {
+		case <-k.retired: // while it was being connected
+			s.endEpoch()
+			return
+		default:
+		}
 		k.session = s
 		k.judge()
 	})
@@ -166,6 +172,7 @@ func (k *Link) end(why *Error) {
 func (k *Link) judge() {
 	s := k.session
 	switch {
+	case s == nil: // the link was ended while something came over it
 	case !s.answers:
 		k.trouble = k.lost(nil)
 	case !s.configRead || !s.statusRead:

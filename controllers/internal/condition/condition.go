@@ -18,7 +18,7 @@ import (
 // of a feed.
 const maxMessage = 1024
 
-// True, False and Unknown make a condition.
+// True makes a condition that holds.
 func True(kind, reason, message string) metav1.Condition {
 	return make3(kind, metav1.ConditionTrue, reason, message)
 }

@@ -87,7 +87,7 @@ func Parts(err error) []error {
 		if _, ok := e.(*Error); ok { //nolint:errorlint // each step of the chain is looked at
 			break
 		}
-		if joined, ok := e.(interface{ Unwrap() []error }); ok { //nolint:errorlint // likewise
+		if joined, ok := e.(interface{ Unwrap() []error }); ok {
 			var parts []error
 			for _, part := range joined.Unwrap() {
 				parts = append(parts, Parts(part)...)
