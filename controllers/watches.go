@@ -29,9 +29,17 @@ import (
 	"github.com/weir-project/weir/pipeline/plan"
 )
 
-// gather is how long an Exchange waits for more changes of what is attached to it:
-// a thousand new feeds make few new configurations of the hub.
-const gather = time.Second
+// gather is how long an Exchange or a Parser waits for more changes of what is
+// attached to it: it looks at all of that each time, so with more of it, longer.
+const (
+	gather     = time.Second
+	gatherMost = 5 * time.Second
+)
+
+// gatherEach is what one more source adds to it, by kind: to an Exchange, that is a
+// line of its configuration; to a Parser, permissions, for which its monitor starts
+// anew.
+var gatherEach = map[string]time.Duration{"Exchange": 400 * time.Microsecond, "Parser": 10 * time.Millisecond}
 
 // setup registers controllers with their watches.
 type setup struct {
@@ -61,21 +69,37 @@ func mapped(fn func(context.Context, client.Object) requests) handler.EventHandl
 	return handler.EnqueueRequestsFromMapFunc(fn)
 }
 
-// gathered enqueues what fn finds, a little later and once.
-func gathered(fn func(client.Object) []reconcile.Request) handler.EventHandler {
+// gathered enqueues what fn finds, which is of the kind, a little later and once.
+func (s *setup) gathered(kind string, fn func(client.Object) requests) handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
-	add := func(q queue, objects ...client.Object) {
+	add := func(ctx context.Context, q queue, objects ...client.Object) {
 		for _, o := range objects {
 			for _, r := range fn(o) {
-				q.AddAfter(r, gather)
+				q.AddAfter(r, min(gather+time.Duration(s.sources(ctx, kind, r))*gatherEach[kind], gatherMost))
 			}
 		}
 	}
 	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { add(q, e.Object) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) { add(q, e.ObjectOld, e.ObjectNew) },
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { add(q, e.Object) },
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, q, e.Object) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) { add(ctx, q, e.ObjectOld, e.ObjectNew) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, q, e.Object) },
 	}
+}
+
+// sources is how many sources an Exchange or a Parser said it has.
+func (s *setup) sources(ctx context.Context, kind string, r reconcile.Request) int32 {
+	if kind == "Exchange" {
+		e := &v1alpha1.Exchange{}
+		if s.base.Get(ctx, r.NamespacedName, e, client.UnsafeDisableDeepCopy) == nil {
+			return e.Status.Sources
+		}
+		return 0
+	}
+	p := &v1alpha1.Parser{}
+	if s.base.Get(ctx, r.NamespacedName, p, client.UnsafeDisableDeepCopy) == nil {
+		return p.Status.Sources
+	}
+	return 0
 }
 
 func (s *setup) new(kind string, object client.Object) *builder.Builder {
@@ -120,11 +144,11 @@ func exchangeRef(o client.Object) plan.Ref {
 func (s *setup) exchange(r reconcile.Reconciler) error {
 	b := ownsPods(s.new("Exchange", &v1alpha1.Exchange{})).
 		Owns(&appsv1.StatefulSet{}).Owns(&corev1.Service{}).Owns(&policyv1.PodDisruptionBudget{}).
-		Watches(&v1alpha1.FeedSource{}, gathered(func(o client.Object) requests {
+		Watches(&v1alpha1.FeedSource{}, s.gathered("Exchange", func(o client.Object) requests {
 			f := o.(*v1alpha1.FeedSource)
 			return requests{named(f.Spec.ExchangeRef.In(f.Namespace), f.Spec.ExchangeRef.Name)}
 		}), acceptance).
-		Watches(&v1alpha1.Subscription{}, gathered(func(o client.Object) requests {
+		Watches(&v1alpha1.Subscription{}, s.gathered("Exchange", func(o client.Object) requests {
 			x := o.(*v1alpha1.Subscription)
 			return requests{named(x.Spec.ExchangeRef.In(x.Namespace), x.Spec.ExchangeRef.Name)}
 		}), acceptance).
@@ -159,7 +183,7 @@ func (s *setup) feedSource(r reconcile.Reconciler) error {
 
 func (s *setup) parser(r reconcile.Reconciler) error {
 	b := ownsPods(s.new("Parser", &v1alpha1.Parser{})).
-		Watches(&v1alpha1.FeedSource{}, gathered(func(o client.Object) requests {
+		Watches(&v1alpha1.FeedSource{}, s.gathered("Parser", func(o client.Object) requests {
 			return requests{named(o.GetNamespace(), o.(*v1alpha1.FeedSource).Spec.ParserRef.Name)}
 		}), acceptance).
 		Watches(&v1alpha1.Exchange{}, mapped(func(ctx context.Context, o client.Object) requests {

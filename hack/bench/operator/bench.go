@@ -140,7 +140,7 @@ func (b *bench) start(ctx context.Context) error {
 	if err := b.exchanges(ctx); err != nil {
 		return err
 	}
-	if err := b.create(ctx, func(i int) client.Object { return b.shape.parser(i) }, parsers); err != nil {
+	if err := b.create(ctx, func(i int) client.Object { return b.shape.parser(i) }, b.parsers()); err != nil {
 		return err
 	}
 	if err := b.create(ctx, func(i int) client.Object { return b.shape.subscription(i) }, subscriptions); err != nil {
@@ -186,7 +186,7 @@ func (b *bench) untilReady(ctx context.Context, r *result) error {
 	}
 	b.process.profile()
 	first := time.Now()
-	if err := b.create(ctx, func(i int) client.Object { return b.shape.feed(i) }, b.feeds); err != nil {
+	if err := b.create(ctx, func(i int) client.Object { return b.shape.feed(i, b.parsers()) }, b.feeds); err != nil {
 		return err
 	}
 	r.CreateTook = time.Since(first)
@@ -277,7 +277,7 @@ func (b *bench) edit(ctx context.Context, r *result) error {
 func (b *bench) editOne(ctx context.Context, i int) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	feed := b.shape.feed(i * 7919 % b.feeds)
+	feed := b.shape.feed(i*7919%b.feeds, b.parsers())
 	deployment := feed.Namespace + "/" + feed.Name + "-collector"
 	was := b.watcher.generation(deployment)
 	patch := fmt.Sprintf(`{"spec":{"limits":{"payloadBytes":%d}}}`, (1024+i)<<20)

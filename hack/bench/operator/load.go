@@ -28,10 +28,12 @@ var shapes = []shape{
 }
 
 const (
-	parsers       = 20 // of all namespaces together
 	subscriptions = 10
 	exchangeName  = "main"
 )
+
+// parsers of all namespaces together: 20, and of 10,000 feeds 100 use one each.
+func (b *bench) parsers() int { return max(20, b.feeds/100) }
 
 func (s shape) namespace(i int) string { return fmt.Sprintf("tenant-%d", i%s.Namespaces) }
 
@@ -45,7 +47,7 @@ func (s shape) parser(i int) *v1alpha1.Parser {
 		}}
 }
 
-func (s shape) feed(i int) *v1alpha1.FeedSource {
+func (s shape) feed(i, parsers int) *v1alpha1.FeedSource {
 	name := fmt.Sprintf("feed-%05d", i)
 	return &v1alpha1.FeedSource{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace(i), Name: name}, Spec: v1alpha1.FeedSourceSpec{
 		Provider: "example-org", Channel: name, ExchangeRef: v1alpha1.ExchangeReference{Name: exchangeName},
