@@ -13,6 +13,7 @@
 package catalog
 
 import (
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ type Feed struct {
 	ParserYAML string
 }
 
-// Load returns the feeds, by name. An error is about the catalogue itself, and
+// Load returns the feeds, by provider and name. An error is about the catalogue itself, and
 // names the file.
 func Load() ([]Feed, error) {
 	return load(Files)
@@ -88,7 +89,9 @@ func load(files fs.FS) ([]Feed, error) {
 		}
 		f.Parser, f.ParserYAML = p.object, p.yaml
 	}
-	slices.SortFunc(l.feeds, func(a, b Feed) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(l.feeds, func(a, b Feed) int {
+		return cmp.Or(strings.Compare(a.Provider(), b.Provider()), strings.Compare(a.Name, b.Name))
+	})
 	return l.feeds, nil
 }
 
