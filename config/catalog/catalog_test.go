@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -131,6 +132,23 @@ func TestHeadersTellWhatOneMustKnow(t *testing.T) {
 		}
 		if f.Source.Spec.Policy.TLP == "" || len(f.Categories()) == 0 || len(f.Confidences()) == 0 {
 			t.Errorf("%s: TLP, category and confidence are not all told", f.File)
+		}
+	}
+}
+
+var ipv4 = regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}\b`)
+
+// Examples accuse nobody: their addresses are those that RFC 5737 keeps for
+// documentation, or mean a machine itself.
+func TestExamplesHaveAddressesOfDocumentation(t *testing.T) {
+	kept := regexp.MustCompile(`^(?:192\.0+\.0*2|198\.51\.100|203\.0\.113|127\.0\.0|0\.0\.0)\.`)
+	for _, f := range load(t) {
+		for _, e := range f.Parser.Spec.Examples {
+			for _, ip := range ipv4.FindAllString(e.Input, -1) {
+				if !kept.MatchString(ip) {
+					t.Errorf("%s: %s: %s is somebody's address", f.File, e.Name, ip)
+				}
+			}
 		}
 	}
 }
