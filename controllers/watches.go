@@ -33,13 +33,13 @@ import (
 // attached to it: it looks at all of that each time, so with more of it, longer.
 const (
 	gather     = time.Second
-	gatherMost = 5 * time.Second
+	gatherMost = 15 * time.Second
 )
 
 // gatherEach is what one more source adds to it, by kind: to an Exchange, that is a
 // line of its configuration; to a Parser, permissions, for which its monitor starts
 // anew.
-var gatherEach = map[string]time.Duration{"Exchange": 400 * time.Microsecond, "Parser": 10 * time.Millisecond}
+var gatherEach = map[string]time.Duration{"Exchange": 400 * time.Microsecond, "Parser": 100 * time.Millisecond}
 
 // setup registers controllers with their watches.
 type setup struct {
