@@ -72,21 +72,28 @@ func (b *bench) writes(ctx context.Context) (counts, error) {
 	}
 	out := counts{}
 	for _, s := range samples(page, "apiserver_request_total") {
-		verb, what := s.labels["verb"], s.labels["resource"]
-		if sub := s.labels["subresource"]; sub != "" {
-			what += "/" + sub
-		}
-		if what == "events" && s.labels["group"] == "" {
-			continue // who holds the lease
-		}
-		if what == "leases" || what == "subjectaccessreviews" || what == "tokenreviews" {
-			continue
-		}
-		if verb == "APPLY" || verb == "DELETE" || what == "events" && (verb == "POST" || verb == "PATCH") || what == "secrets" && verb == "POST" {
-			out[verb+" "+what] += int(s.value)
+		if what := written(s.labels); what != "" {
+			out[what] += int(s.value)
 		}
 	}
 	return out, nil
+}
+
+// written is what the operator wrote with such a request; empty if it was somebody
+// else, or about who leads.
+func written(labels map[string]string) string {
+	verb, what := labels["verb"], labels["resource"]
+	switch {
+	case what == "leases", what == "subjectaccessreviews", what == "tokenreviews", what == "events" && labels["group"] == "":
+		return ""
+	case verb == "APPLY", verb == "DELETE", what == "events" && (verb == "POST" || verb == "PATCH"), what == "secrets" && verb == "POST":
+	default:
+		return ""
+	}
+	if sub := labels["subresource"]; sub != "" {
+		what += "/" + sub
+	}
+	return verb + " " + what
 }
 
 // insight is what the operator tells about its own work.
@@ -95,6 +102,7 @@ type insight struct {
 	Queued     int
 	Reads      int // requests that ask the API server for something
 	Requests   int
+	Took       float64         // seconds that all reconciles took together
 	slow       map[float64]int // reconciles by the bucket of their time, of all controllers
 }
 
@@ -105,12 +113,14 @@ func (p *process) insight(ctx context.Context) (*insight, error) {
 	}
 	in := &insight{Reconciles: map[string]int{}, slow: map[float64]int{}}
 	for _, s := range samples(page, "controller_runtime_reconcile_total", "workqueue_depth", "rest_client_requests_total",
-		"controller_runtime_reconcile_time_seconds_bucket", "controller_runtime_active_workers") {
+		"controller_runtime_reconcile_time_seconds_bucket", "controller_runtime_reconcile_time_seconds_sum", "controller_runtime_active_workers") {
 		switch s.name {
 		case "controller_runtime_reconcile_total":
 			in.Reconciles[s.labels["controller"]] += int(s.value)
 		case "workqueue_depth", "controller_runtime_active_workers":
 			in.Queued += int(s.value)
+		case "controller_runtime_reconcile_time_seconds_sum":
+			in.Took += s.value
 		case "rest_client_requests_total":
 			in.Requests += int(s.value)
 			if s.labels["method"] == "GET" {

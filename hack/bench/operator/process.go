@@ -103,7 +103,7 @@ func (b *bench) launch(ctx context.Context, name string) (*process, error) {
 func freePorts(n int) ([]string, error) {
 	out := make([]string, 0, n)
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
+		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}

@@ -45,6 +45,7 @@ func table(out io.Writer, results []*result) error {
 	row("  API reads", "", func(r *result) string { return fmt.Sprint(r.RestartReads) })
 	row("  CPU of the operator", "", func(r *result) string { return seconds(r.RestartCPU) })
 	row("  memory, peak", "", func(r *result) string { return mib(r.RestartPeak) })
+	row("  a look where nothing is to be done, mean", "", func(r *result) string { return fmt.Sprintf("%.1f ms", r.ReconcileMean*1000) })
 	row("  a look where nothing is to be done, p99 below", "", func(r *result) string { return fmt.Sprintf("%g ms", r.ReconcileP99*1000) })
 	row("two replicas, leader stopped: until an edit is acted on", "", func(r *result) string { return seconds(r.HandOver) })
 	row("two replicas, leader killed: until an edit is acted on", "", func(r *result) string { return seconds(r.FailOver) })
