@@ -294,3 +294,21 @@ func TestWhatIsDeletedLeavesNothingOnTheBus(t *testing.T) {
 	s.create(lonely)
 	s.has(lonely, v1alpha1.ConditionAccepted, metav1.ConditionFalse, v1alpha1.ReasonReferenceMissing)
 }
+
+// A reconcile may see its object as it was before the last write of its status.
+func TestAStatusIsRightAfterChangesInQuickSuccession(t *testing.T) {
+	t.Parallel()
+	s := confined(t, nil, "quick")
+	x := s.up()
+	for range 10 {
+		d := s.deployment("list-monitor")
+		edit(s, d, func(o *appsv1.Deployment) { o.Spec.Replicas = ptr.To[int32](5) })
+		eventually(t, "the Deployment is put right", func() error {
+			if s.fresh(d); *d.Spec.Replicas != 1 || d.Status.ObservedGeneration != d.Generation {
+				return fmt.Errorf("%d replicas", *d.Spec.Replicas)
+			}
+			return nil
+		})
+		s.ready(x.p)
+	}
+}

@@ -103,7 +103,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 }
 
 func (r *Reconciler) forget(name types.NamespacedName) {
-	r.Metrics.Forget(kind, name.Namespace, name.Name)
+	r.Forget(kind, name)
 	r.Links.Remove(name)
 	r.Ring.Forget(name)
 }

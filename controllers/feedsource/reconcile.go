@@ -182,7 +182,7 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 // forget cleans what a FeedSource that is gone left on the buses. Its pods go with
 // it; what it recorded stays.
 func (r *Reconciler) forget(ctx context.Context, name types.NamespacedName) error {
-	r.Metrics.Forget(kind, name.Namespace, name.Name)
+	r.Forget(kind, name)
 	key := plan.Key(plan.PrefixCollector, name.Namespace, name.Name)
 	feed := bus.Feed{Namespace: name.Namespace, Name: name.Name}
 	var failed error

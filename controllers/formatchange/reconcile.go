@@ -58,7 +58,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if !apierrors.IsNotFound(err) {
 			return ctrl.Result{}, fmt.Errorf("get FormatChange: %w", err)
 		}
-		r.Metrics.Forget(kind, req.Namespace, req.Name)
+		r.Forget(kind, req.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if !change.DeletionTimestamp.IsZero() {

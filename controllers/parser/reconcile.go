@@ -157,7 +157,7 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 }
 
 func (r *Reconciler) forget(ctx context.Context, name types.NamespacedName) error {
-	r.Metrics.Forget(kind, name.Namespace, name.Name)
+	r.Forget(kind, name)
 	return r.forgetOn(ctx, name)
 }
 

@@ -172,7 +172,7 @@ func Put(ctx context.Context, link *buslink.Link, sub *v1alpha1.Subscription) er
 }
 
 func (r *Reconciler) forget(ctx context.Context, name types.NamespacedName) error {
-	r.Metrics.Forget(kind, name.Namespace, name.Name)
+	r.Forget(kind, name)
 	return r.forgetOn(ctx, name, nil)
 }
 

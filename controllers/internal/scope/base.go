@@ -4,6 +4,8 @@ package scope
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -61,6 +63,7 @@ type Base struct {
 
 	begun     sync.Once
 	startedAt time.Time // the first look at anything
+	written   sync.Map  // objectKey to the sum of the status that was written last
 }
 
 // World for one reconcile.
@@ -194,13 +197,41 @@ func (b *Base) Finish(ctx context.Context, o Outcome) (ctrl.Result, error) {
 	}
 	ready := meta.FindStatusCondition(o.Conditions, v1alpha1.ConditionReady)
 	b.Metrics.Ready(o.Kind, o.Object.GetNamespace(), o.Object.GetName(), ready.Status == metav1.ConditionTrue)
-	if o.Changed {
+	is, err := statusSum(o)
+	if err != nil {
+		return ctrl.Result{}, errors.Join(o.Err, err)
+	}
+	key := objectKey{o.Kind, client.ObjectKeyFromObject(o.Object)}
+	if was, ok := b.written.Load(key); o.Changed || ok && was != is {
 		if err := b.Status().Apply(ctx, o.Status, client.FieldOwner(apply.FieldOwner), client.ForceOwnership); err != nil {
 			return ctrl.Result{}, errors.Join(o.Err, client.IgnoreNotFound(fmt.Errorf("write status: %w", err)))
 		}
+		b.written.Store(key, is)
 		b.tell(o, ready)
 	}
 	return b.result(ctx, o)
+}
+
+type objectKey struct {
+	kind string
+	name types.NamespacedName
+}
+
+// statusSum stands for a status that was written. What the cache shows may be older
+// than the last write; a status that is as the cache shows it, but not as it was
+// written, has to be written again.
+func statusSum(o Outcome) (sum [sha256.Size]byte, err error) {
+	data, err := json.Marshal(o.Status)
+	if err != nil {
+		return sum, fmt.Errorf("encode status: %w", err)
+	}
+	return sha256.Sum256(append(data, o.Object.GetUID()...)), nil
+}
+
+// Forget an object that is gone.
+func (b *Base) Forget(kind string, name types.NamespacedName) {
+	b.Metrics.Forget(kind, name.Namespace, name.Name)
+	b.written.Delete(objectKey{kind, name})
 }
 
 // settling is how long after its start an operator may lack links to the buses.
