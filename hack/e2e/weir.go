@@ -175,12 +175,17 @@ func (e *Event) Key() string {
 
 // Get asks an export for .sjson and returns its events.
 func Get(ctx context.Context, url, token string) ([]Event, error) {
+	return GetWith(ctx, &http.Client{}, url, token)
+}
+
+// GetWith is Get by a client that knows the way.
+func GetWith(ctx context.Context, c *http.Client, url, token string) ([]Event, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := (&http.Client{}).Do(req)
+	resp, err := c.Do(req)
 	if err != nil {
 		return nil, err
 	}
