@@ -69,7 +69,7 @@ verify: generate ## Check that generated code is committed, go.mod is tidy, code
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint ## Run the linters
-	$(BIN)/golangci-lint run ./...
+	$(BIN)/golangci-lint run --allow-parallel-runners ./...
 
 $(BIN)/%: hack/tools/%/go.mod hack/tools/%/go.sum
 	cd hack/tools/$* && go build -o $@ $$(awk '/^tool / {print $$2}' go.mod)
