@@ -38,6 +38,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil || f == nil {
 		return err
 	}
+	boundMemory(cgroupLimit)
 	log := zap.New(zap.Level(f.level), zap.JSONEncoder())
 	ctrl.SetLogger(log)
 	mgr, err := manager(f, log)
