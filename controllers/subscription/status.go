@@ -31,7 +31,7 @@ func computeStatus(o *observed, now time.Time) v1alpha1.SubscriptionStatus {
 		Parts: []metav1.Condition{condition.Of(v1alpha1.ConditionAccepted, o.accepted, "")},
 	}
 	if o.accepted == nil {
-		st.URL = fmt.Sprintf("http://%s.%s.svc/s/%s", workload.ServiceName(sub.Name), sub.Namespace, sub.Name)
+		st.URL = fmt.Sprintf("http://%s.%s.svc/s/%s.%s", workload.ServiceName(sub.Name), sub.Namespace, sub.Namespace, sub.Name)
 		available := scope.Available(o.deployment)
 		if o.workload != nil {
 			available = condition.Of(v1alpha1.ConditionAvailable, o.workload, "")

@@ -85,7 +85,7 @@ func TestStatusOfASubscription(t *testing.T) {
 func TestWhatTheScaleOfASubscriptionShows(t *testing.T) {
 	o := working()
 	st := computeStatus(o, time.Now())
-	if st.Replicas != 2 || st.Selector != "a=b" || st.URL != "http://bank-exporter.feeds.svc/s/bank" {
+	if st.Replicas != 2 || st.Selector != "a=b" || st.URL != "http://bank-exporter.feeds.svc/s/feeds.bank" {
 		t.Errorf("%+v", st)
 	}
 	o.shared = true // the pods are the exchange's
