@@ -6,7 +6,7 @@ FUZZTIME ?= 10s
 
 .PHONY: help
 help: ## Show the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/weir
@@ -54,6 +54,10 @@ bench: ## Run the benchmarks beside the hot paths
 .PHONY: bench-e2e
 bench-e2e: build ## Measure end to end: rate, latency, memory of a 1 GiB payload
 	go run ./hack/bench -weir $(BIN)/weir
+
+.PHONY: bench-operator
+bench-operator: assets ## Measure the operator with 1,000 and 10,000 FeedSources (half an hour)
+	go run ./hack/bench/operator
 
 .PHONY: generate
 generate: $(BIN)/controller-gen ## Generate deepcopy code, custom resource definitions and what the chart derives
