@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := $(CURDIR)/bin
 FUZZTIME ?= 10s
+# Packages whose tests run an API server, a cluster or many processes at once.
+CROWDS := /(controllers|cmd/pipeline|cmd/operator/selftest|hack/e2e|hack/e2e/cluster)$$
 
 .PHONY: help
 help: ## Show the targets
@@ -21,8 +23,9 @@ deps: # the race detector needs a C compiler
 	@command -v gcc >/dev/null || { apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
 
 .PHONY: test
-test: deps verify assets ## Run every test, with the race detector
-	go test -race -timeout 30m ./...
+test: deps verify assets ## Run every test, with the race detector; those with many processes one after the other
+	go test -race -timeout 30m $$(go list ./... | grep -vE '$(CROWDS)')
+	go test -race -p 1 -timeout 30m $$(go list ./... | grep -E '$(CROWDS)')
 
 .PHONY: assets
 assets: ## Build what tests of controllers need: kube-apiserver, etcd, kubectl (once, 5 minutes)

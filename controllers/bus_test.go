@@ -113,7 +113,7 @@ func TestAChangedSecretRollsThePodsThatUseIt(t *testing.T) {
 
 func TestCredentialsAreMadeAnewInTimeWithoutNewPods(t *testing.T) {
 	t.Parallel()
-	s := confined(t, func(o *controllers.Options) { o.CredentialsLifetime = 12 * time.Second }, "rotation")
+	s := confined(t, func(o *controllers.Options) { o.CredentialsLifetime = 45 * time.Second }, "rotation")
 	x := s.up()
 	since := readiness(x.f).LastTransitionTime
 	for _, name := range []string{"one-collector-bus", "list-monitor-bus", "bank-exporter-bus", "main-hub-bus", "main-admin-bus"} {

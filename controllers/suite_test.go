@@ -63,7 +63,7 @@ func TestMain(m *testing.M) {
 func leftovers() error {
 	const own = "github.com/weir-project/weir/"
 	var left []string
-	deadline := time.After(time.Minute)
+	deadline := time.After(3 * time.Minute)
 	for tick := time.NewTicker(50 * time.Millisecond); ; {
 		stacks := make([]byte, 64<<20)
 		stacks = stacks[:runtime.Stack(stacks, true)]
@@ -84,7 +84,7 @@ func leftovers() error {
 func eventually(t *testing.T, what string, check func() error) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); {
 		if err = check(); err == nil {
 			return
 		}
