@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -350,36 +349,7 @@ func TestNoLinkIsNotConnected(t *testing.T) {
 	wantUnavailable(t, err)
 	wantUnavailable(t, k.RemoveStatus(t.Context(), "a"))
 	wantUnavailable(t, k.Forget(t.Context(), bus.Feed{Namespace: "a", Name: "b"}))
-	wantUnavailable(t, k.TrimHubs(t.Context(), nil))
 	if _, ok := k.Status("a"); ok || k.Config("") != nil {
 		t.Error("a nil link knows something")
-	}
-}
-
-func TestTrimHubsKeepsTheHubsThatAreThere(t *testing.T) {
-	w := newWorld(t)
-	k := w.connect()
-	hub := w.hub()
-	consumers := []string{"hub-one", "hub-two"}
-	for i, name := range consumers {
-		ctx, cancel := context.WithCancel(w.ctx())
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			_ = hub.ConsumeEvents(ctx, name, []string{exchange.Namespace}, []int{i}, 1, func(context.Context, []*bus.Block) error { return nil })
-		}()
-		eventually(t, name+" consumes", func() bool {
-			names, err := hub.EventConsumers(w.ctx())
-			return err == nil && slices.Contains(names, name)
-		})
-		cancel()
-		<-done
-	}
-	if err := k.TrimHubs(t.Context(), []string{"hub-two"}); err != nil {
-		t.Fatal(err)
-	}
-	names, err := hub.EventConsumers(w.ctx())
-	if err != nil || !slices.Equal(names, []string{"hub-two"}) {
-		t.Errorf("consumers %q, %v", names, err)
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -180,27 +178,4 @@ func (k *Link) Forget(ctx context.Context, feed bus.Feed) error {
 		k.RemoveStatus(ctx, plan.Key(plan.PrefixCollector, feed.Namespace, feed.Name)),
 		k.RemoveStatus(ctx, plan.Key(plan.PrefixMonitor, feed.Namespace, feed.Name)),
 	)
-}
-
-// hubConsumers begins the names of the consumers of hubs.
-const hubConsumers = "hub-"
-
-// TrimHubs removes the event consumers of hubs that are not in keep, so that others
-// may take over what those were to read.
-func (k *Link) TrimHubs(ctx context.Context, keep []string) error {
-	return k.use(ctx, "remove consumers of former hubs", func(ctx context.Context, s *session) error {
-		names, err := s.conn.EventConsumers(ctx)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			if !strings.HasPrefix(name, hubConsumers) || slices.Contains(keep, name) {
-				continue
-			}
-			if err := s.conn.RemoveEvents(ctx, name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

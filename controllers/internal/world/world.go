@@ -4,7 +4,6 @@ package world
 import (
 	"context"
 	"errors"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -270,12 +269,6 @@ func NamesExchange(e plan.Ref) client.ListOption {
 // UsesParser matches the FeedSources that use the parser.
 func UsesParser(p plan.Ref) []client.ListOption {
 	return []client.ListOption{client.InNamespace(p.Namespace), client.MatchingFields{IndexParser: p.Name}}
-}
-
-// ParseRef reads "<namespace>/<name>".
-func ParseRef(s string) plan.Ref {
-	ns, name, _ := strings.Cut(s, "/")
-	return plan.Ref{Namespace: ns, Name: name}
 }
 
 func present[T interface{ GetDeletionTimestamp() *metav1.Time }](list []T) []T {
