@@ -1,10 +1,14 @@
 package parse
 
 import (
+	"embed"
 	"errors"
 	"fmt"
 
+	"sigs.k8s.io/yaml"
+
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/parse/extend"
 	"github.com/weir-project/weir/pipeline/parse/mapping"
 )
 
@@ -37,6 +41,13 @@ func Compile(spec *v1alpha1.ParserSpec) (*Parser, error) {
 	if formatErr != nil {
 		return nil, errors.Join(charsetErr, formatErr)
 	}
+	if v, ok := f.(vocabulary); ok {
+		base, err := v.base()
+		if err != nil {
+			return nil, err
+		}
+		spec = extend.Spec(spec, base)
+	}
 	program, err := mapping.Compile(spec, f.options())
 	if err = errors.Join(charsetErr, err); err != nil {
 		return nil, err
@@ -54,32 +65,78 @@ func Compile(spec *v1alpha1.ParserSpec) (*Parser, error) {
 	return p, nil
 }
 
+// vocabulary is a format whose fields are known: it brings a mapping, which fills
+// what no rule of the Parser fills.
+type vocabulary interface {
+	format
+	// base is that mapping.
+	base() (*v1alpha1.ParserSpec, error)
+}
+
+// vocabularies are the mappings of formats, as Parsers without an input.
+//
+//go:embed vocabulary/*.yaml
+var vocabularies embed.FS
+
+// vocabularyOf reads the mapping of a format.
+func vocabularyOf(name string) (*v1alpha1.ParserSpec, error) {
+	data, err := vocabularies.ReadFile("vocabulary/" + name + ".yaml")
+	if err != nil {
+		return nil, err
+	}
+	spec := &v1alpha1.ParserSpec{}
+	if err := yaml.UnmarshalStrict(data, spec); err != nil {
+		return nil, fmt.Errorf("mapping of %s: %w", name, err)
+	}
+	return spec, nil
+}
+
 func compileFormat(in *v1alpha1.InputSpec) (format, error) {
 	var formats []format
 	var errs []error
-	add := func(f format, err error) {
-		formats = append(formats, f)
-		errs = append(errs, err)
-	}
-	if in.CSV != nil {
-		add(compileCSV(in.CSV))
-	}
-	if in.JSON != nil {
-		add(compileJSON(in.JSON))
-	}
-	if in.JSONLines != nil {
-		add(&jsonLines{}, nil)
-	}
-	if in.Text != nil {
-		add(compileText(in.Text))
+	for _, c := range []func(*v1alpha1.InputSpec) (format, error){
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.CSVSpec { return in.CSV }, compileCSV),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.JSONSpec { return in.JSON }, compileJSON),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.JSONLinesSpec { return in.JSONLines }, compileJSONLines),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.TextSpec { return in.Text }, compileText),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.XMLSpec { return in.XML }, compileXML),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.HTMLSpec { return in.HTML }, compileHTML),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.KeyValueSpec { return in.KeyValue }, compileKeyValue),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.INISpec { return in.INI }, compileINI),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.HostsSpec { return in.Hosts }, compileHosts),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.ZoneSpec { return in.Zone }, compileZone),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.XLSXSpec { return in.XLSX }, compileXLSX),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.STIXSpec { return in.STIX }, compileSTIX),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.MISPSpec { return in.MISP }, compileMISP),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.N6Spec { return in.N6 }, compileN6),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.IntelMQSpec { return in.IntelMQ }, compileIntelMQ),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.IODEFSpec { return in.IODEF }, compileIODEF),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.OpenIOCSpec { return in.OpenIOC }, compileOpenIOC),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.IDEASpec { return in.IDEA }, compileIDEA),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.MailSpec { return in.Mail }, compileMail),
+	} {
+		f, err := c(in)
+		if f != nil || err != nil {
+			formats, errs = append(formats, f), append(errs, err)
+		}
 	}
 	if len(formats) != 1 {
-		errs = append(errs, fmt.Errorf("spec.input: has %d formats; give exactly one of csv, json, jsonLines and text", len(formats)))
+		errs = append(errs, fmt.Errorf("spec.input: has %d formats; give exactly one, such as csv, json, jsonLines, text or xml", len(formats)))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	return formats[0], nil
+}
+
+// optional compiles a format if the input has it.
+func optional[S any](of func(*v1alpha1.InputSpec) *S, compile func(*S) (format, error)) func(*v1alpha1.InputSpec) (format, error) {
+	return func(in *v1alpha1.InputSpec) (format, error) {
+		if spec := of(in); spec != nil {
+			return compile(spec)
+		}
+		return nil, nil
+	}
 }
 
 // Inputs are the columns or paths that the mapping refers to, in the order in

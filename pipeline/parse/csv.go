@@ -25,7 +25,7 @@ type csvTable struct {
 	columns   []string
 }
 
-func compileCSV(spec *v1alpha1.CSVSpec) (*csvTable, error) {
+func compileCSV(spec *v1alpha1.CSVSpec) (format, error) {
 	t := &csvTable{
 		delimiter: []byte(spec.Delimiter), quote: '"', comment: []byte(spec.Comment),
 		header: spec.Header, columns: spec.Columns,

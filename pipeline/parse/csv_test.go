@@ -155,7 +155,7 @@ func repeat(s string, n int) []string {
 
 func TestBadCSVSpecsAreRefusedWithTheMend(t *testing.T) {
 	for spec, want := range map[string]string{
-		"{}":                                       "spec.input: has 0 formats; give exactly one of csv, json, jsonLines and text",
+		"{}":                                       "spec.input: has 0 formats; give exactly one, such as csv, json, jsonLines, text or xml",
 		"{csv: {}, json: {}}":                      "spec.input: has 2 formats",
 		"{csv: {header: None}}":                    "spec.input.csv.columns: are needed for header: None",
 		"{csv: {columns: [ip]}}":                   "spec.input.csv.columns: are for header: None",

@@ -14,6 +14,8 @@ type jsonLines struct {
 	tree *record.Tree
 }
 
+func compileJSONLines(*v1alpha1.JSONLinesSpec) (format, error) { return &jsonLines{}, nil }
+
 func (*jsonLines) options() mapping.Options { return mapping.Options{JSON: true} }
 
 func (j *jsonLines) bind(p *mapping.Program) error {
@@ -50,10 +52,7 @@ func (j *jsonLines) read(r *run) error {
 
 // extract takes one JSON record.
 func (r *run) extract(w *record.Walker, raw []byte, name string) error {
-	if err := w.Extract(raw, r.rec.m.Values); err != nil {
-		return r.reject("malformed JSON: "+err.Error(), raw)
-	}
-	return r.document(raw, name)
+	return r.made(w, raw, raw, name)
 }
 
 // jsonDocument is one document with records inside.
@@ -63,7 +62,7 @@ type jsonDocument struct {
 	tree *record.Tree
 }
 
-func compileJSON(spec *v1alpha1.JSONSpec) (*jsonDocument, error) {
+func compileJSON(spec *v1alpha1.JSONSpec) (format, error) {
 	path, err := record.ParsePath(spec.Records)
 	if err != nil {
 		return nil, fmt.Errorf("spec.input.json.records: %w", err)

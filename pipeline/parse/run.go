@@ -99,15 +99,34 @@ func (r *run) row(cells []string, raw []byte) error {
 	return r.record(raw)
 }
 
-// document takes one JSON record whose values have been extracted.
-func (r *run) document(raw []byte, name string) error {
-	r.rec.m.JSON, r.rec.m.Name = record.Text(raw), name
+// made takes a record that the reader has put into JSON; raw is its bytes in the
+// payload, for the case that it is rejected. Both must stay as they are during the
+// call, and text until the next record.
+func (r *run) made(w *record.Walker, text, raw []byte, name string) error {
+	if err := w.Extract(text, r.rec.m.Values); err != nil {
+		return r.reject("malformed JSON: "+err.Error(), raw)
+	}
+	r.rec.m.JSON, r.rec.m.Name = record.Text(text), name
 	if name != "" {
 		for _, slot := range r.names {
 			r.rec.m.Values[slot] = record.Value{Text: name, Kind: record.String}
 		}
 	}
 	return r.record(raw)
+}
+
+// pass counts a record that the format itself does not mean to be one.
+func (r *run) pass(reason string) {
+	r.stats.Records++
+	r.skipped(reason)
+}
+
+func (r *run) skipped(reason string) {
+	if r.stats.Skipped == nil {
+		r.stats.Skipped = map[string]int64{}
+	}
+	r.stats.Skipped[reason]++
+	r.done++
 }
 
 // record takes the record that has been read through all that follows.
@@ -133,11 +152,7 @@ func (r *run) part() error {
 	case fail != nil:
 		return r.refuse(fail.Field, fail.Reason, r.rec.raw)
 	case skip:
-		if r.stats.Skipped == nil {
-			r.stats.Skipped = map[string]int64{}
-		}
-		r.stats.Skipped[reason]++
-		r.done++
+		r.skipped(reason)
 		return nil
 	}
 	r.event.Reset()

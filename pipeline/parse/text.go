@@ -22,7 +22,7 @@ type textLines struct {
 	groups  []int // of the pattern, by column
 }
 
-func compileText(spec *v1alpha1.TextSpec) (*textLines, error) {
+func compileText(spec *v1alpha1.TextSpec) (format, error) {
 	t := &textLines{comment: []byte(spec.Comment)}
 	if spec.Pattern == "" {
 		t.columns = []string{wholeLine}

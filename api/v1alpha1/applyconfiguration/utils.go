@@ -31,8 +31,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BasicAuthApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Binding"):
 		return &apiv1alpha1.BindingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BlacklistSpec"):
+		return &apiv1alpha1.BlacklistSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BusSpec"):
 		return &apiv1alpha1.BusSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CaptureRule"):
+		return &apiv1alpha1.CaptureRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ClearanceSpec"):
 		return &apiv1alpha1.ClearanceSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CriteriaSpec"):
@@ -41,6 +45,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.CSVSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CursorPaging"):
 		return &apiv1alpha1.CursorPagingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DeriveRule"):
+		return &apiv1alpha1.DeriveRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EmitRule"):
+		return &apiv1alpha1.EmitRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Example"):
 		return &apiv1alpha1.ExampleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exchange"):
@@ -77,6 +85,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.FormatPolicySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayReference"):
 		return &apiv1alpha1.GatewayReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HighFrequencySpec"):
+		return &apiv1alpha1.HighFrequencySpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HTMLSpec"):
+		return &apiv1alpha1.HTMLSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HTTPAuth"):
 		return &apiv1alpha1.HTTPAuthApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HTTPHeader"):
@@ -87,6 +99,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.HTTPSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressSpec"):
 		return &apiv1alpha1.IngressSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("INISpec"):
+		return &apiv1alpha1.INISpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("InputSpec"):
 		return &apiv1alpha1.InputSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JSONSpec"):
@@ -95,10 +109,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.JWTAccessApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JWTUser"):
 		return &apiv1alpha1.JWTUserApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KeyValueSpec"):
+		return &apiv1alpha1.KeyValueSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LimitsSpec"):
 		return &apiv1alpha1.LimitsSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LocalReference"):
 		return &apiv1alpha1.LocalReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("LookupRule"):
+		return &apiv1alpha1.LookupRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MappingRule"):
 		return &apiv1alpha1.MappingRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamespacesSpec"):
@@ -161,6 +179,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.UnpackSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ValueMap"):
 		return &apiv1alpha1.ValueMapApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("XLSXSpec"):
+		return &apiv1alpha1.XLSXSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("XMLSpec"):
+		return &apiv1alpha1.XMLSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ZoneSpec"):
+		return &apiv1alpha1.ZoneSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ZonesSpec"):
 		return &apiv1alpha1.ZonesSpecApplyConfiguration{}
 

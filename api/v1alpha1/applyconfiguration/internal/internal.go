@@ -97,6 +97,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.BlacklistSpec
+  map:
+    fields:
+    - name: expiresAfter
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.Duration
 - name: com.github.weir-project.weir.api.v1alpha1.BusSpec
   map:
     fields:
@@ -122,6 +128,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ','
+    - name: escape
+      type:
+        scalar: string
     - name: header
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.HeaderMode
@@ -130,6 +139,28 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: '"'
+    - name: shortRows
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ShortRows
+      default: Reject
+    - name: skipLines
+      type:
+        scalar: numeric
+- name: com.github.weir-project.weir.api.v1alpha1.CaptureRule
+  map:
+    fields:
+    - name: footer
+      type:
+        scalar: boolean
+    - name: name
+      type:
+        scalar: string
+    - name: path
+      type:
+        scalar: string
+    - name: pattern
+      type:
+        scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.Category
   scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.ClearanceSpec
@@ -190,8 +221,51 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.DeletionPolicy
   scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.DeriveAs
+  scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.DeriveRule
+  map:
+    fields:
+    - name: as
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.DeriveAs
+    - name: from
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: name
+      type:
+        scalar: string
+    - name: pattern
+      type:
+        scalar: string
+    - name: transform
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.Transform
+          elementRelationship: atomic
 - name: com.github.weir-project.weir.api.v1alpha1.Duration
   scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.EmitRule
+  map:
+    fields:
+    - name: constants
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: mapping
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.MappingRule
+          elementRelationship: atomic
+    - name: when
+      type:
+        scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.Example
   map:
     fields:
@@ -202,6 +276,9 @@ var schemaYAML = typed.YAMLObject(`types:
             namedType: __untyped_atomic_
           elementRelationship: atomic
     - name: input
+      type:
+        scalar: string
+    - name: inputBase64
       type:
         scalar: string
     - name: meta
@@ -323,7 +400,13 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.weir-project.weir.api.v1alpha1.ExplodeRule
   map:
     fields:
+    - name: addresses
+      type:
+        scalar: numeric
     - name: from
+      type:
+        scalar: string
+    - name: pattern
       type:
         scalar: string
     - name: separator
@@ -353,6 +436,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ingress
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.IngressSpec
+- name: com.github.weir-project.weir.api.v1alpha1.ExtraType
+  scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.FeedSource
   map:
     fields:
@@ -566,6 +651,28 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: sectionName
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.HTMLSpec
+  map:
+    fields:
+    - name: columns
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: fields
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: header
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.HeaderMode
+      default: First
+    - name: records
+      type:
+        scalar: string
+      default: table tr
 - name: com.github.weir-project.weir.api.v1alpha1.HTTPAuth
   map:
     fields:
@@ -628,6 +735,68 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.HeaderMode
   scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.HighFrequencySpec
+  map:
+    fields:
+    - name: groupBy
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: window
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.Duration
+      default: 12h
+- name: com.github.weir-project.weir.api.v1alpha1.HostsSpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
+- name: com.github.weir-project.weir.api.v1alpha1.IDEASpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
+- name: com.github.weir-project.weir.api.v1alpha1.INISpec
+  map:
+    fields:
+    - name: comments
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: separator
+      type:
+        scalar: string
+      default: =
+- name: com.github.weir-project.weir.api.v1alpha1.IODEFSpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.weir-project.weir.api.v1alpha1.IngressSpec
   map:
     fields:
@@ -645,6 +814,14 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.weir-project.weir.api.v1alpha1.InputSpec
   map:
     fields:
+    - name: capture
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.CaptureRule
+          elementRelationship: associative
+          keys:
+          - name
     - name: charset
       type:
         scalar: string
@@ -652,19 +829,76 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: csv
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.CSVSpec
+    - name: hosts
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.HostsSpec
+    - name: html
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.HTMLSpec
+    - name: idea
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.IDEASpec
+    - name: ini
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.INISpec
+    - name: intelmq
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.IntelMQSpec
+    - name: iodef
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.IODEFSpec
     - name: json
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.JSONSpec
     - name: jsonLines
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.JSONLinesSpec
+    - name: keyValue
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.KeyValueSpec
+    - name: mail
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.MailSpec
     - name: maxRecordBytes
       type:
         scalar: numeric
       default: 1048576
+    - name: misp
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.MISPSpec
+    - name: n6
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.N6Spec
+    - name: openioc
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.OpenIOCSpec
+    - name: stix
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.STIXSpec
     - name: text
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.TextSpec
+    - name: xlsx
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.XLSXSpec
+    - name: xml
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.XMLSpec
+    - name: zone
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ZoneSpec
+- name: com.github.weir-project.weir.api.v1alpha1.IntelMQSpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.weir-project.weir.api.v1alpha1.InvalidAction
   scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.JSONLinesSpec
@@ -682,6 +916,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.weir-project.weir.api.v1alpha1.JSONSpec
   map:
     fields:
+    - name: concatenated
+      type:
+        scalar: boolean
     - name: records
       type:
         scalar: string
@@ -708,6 +945,23 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: login
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.KeyValueSpec
+  map:
+    fields:
+    - name: comment
+      type:
+        scalar: string
+    - name: pairSeparator
+      type:
+        scalar: string
+    - name: quote
+      type:
+        scalar: string
+      default: '"'
+    - name: separator
+      type:
+        scalar: string
+      default: =
 - name: com.github.weir-project.weir.api.v1alpha1.LimitsSpec
   map:
     fields:
@@ -749,6 +1003,54 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.LookupRule
+  map:
+    fields:
+    - name: default
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: entries
+      type:
+        map:
+          elementType:
+            map:
+              elementType:
+                scalar: string
+    - name: from
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: ignoreCase
+      type:
+        scalar: boolean
+- name: com.github.weir-project.weir.api.v1alpha1.MISPSpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
+- name: com.github.weir-project.weir.api.v1alpha1.MailSpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.weir-project.weir.api.v1alpha1.MappingRule
   map:
     fields:
@@ -786,6 +1088,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: time
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.TimeSpec
+    - name: transform
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.Transform
+          elementRelationship: atomic
+    - name: type
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ExtraType
     - name: value
       type:
         scalar: string
@@ -795,6 +1106,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: when
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.N6Spec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.weir-project.weir.api.v1alpha1.NATSSpec
   map:
     fields:
@@ -847,6 +1170,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: start
       type:
         scalar: numeric
+- name: com.github.weir-project.weir.api.v1alpha1.OpenIOCSpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.weir-project.weir.api.v1alpha1.OrganisationSpec
   map:
     fields:
@@ -892,14 +1227,34 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.weir-project.weir.api.v1alpha1.ParserStatus
       default:
         observedGeneration: -1
+- name: com.github.weir-project.weir.api.v1alpha1.ParserKind
+  scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.ParserSpec
   map:
     fields:
+    - name: base
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.LocalReference
+    - name: blacklist
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.BlacklistSpec
     - name: constants
       type:
         map:
           elementType:
             scalar: string
+    - name: derive
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.DeriveRule
+          elementRelationship: atomic
+    - name: emit
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.EmitRule
+          elementRelationship: atomic
     - name: examples
       type:
         list:
@@ -914,9 +1269,22 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.weir-project.weir.api.v1alpha1.ExplodeRule
           elementRelationship: atomic
+    - name: highFrequency
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.HighFrequencySpec
     - name: input
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.InputSpec
+    - name: kind
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ParserKind
+      default: Event
+    - name: lookups
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.LookupRule
+          elementRelationship: atomic
     - name: mapping
       type:
         list:
@@ -1039,6 +1407,18 @@ var schemaYAML = typed.YAMLObject(`types:
       default: 720h
 - name: com.github.weir-project.weir.api.v1alpha1.Restriction
   scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.STIXSpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.weir-project.weir.api.v1alpha1.ScheduleSpec
   map:
     fields:
@@ -1093,6 +1473,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: shards
       type:
         scalar: numeric
+- name: com.github.weir-project.weir.api.v1alpha1.ShortRows
+  scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.SkipRule
   map:
     fields:
@@ -1270,6 +1652,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: zone
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.Transform
+  scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.UnpackMode
   scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.UnpackSpec
@@ -1299,6 +1683,42 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ignoreCase
       type:
         scalar: boolean
+- name: com.github.weir-project.weir.api.v1alpha1.XLSXSpec
+  map:
+    fields:
+    - name: columns
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: header
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.HeaderMode
+      default: First
+    - name: sheet
+      type:
+        scalar: string
+    - name: skipRows
+      type:
+        scalar: numeric
+- name: com.github.weir-project.weir.api.v1alpha1.XMLSpec
+  map:
+    fields:
+    - name: fields
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: records
+      type:
+        scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.ZoneSpec
+  map:
+    fields:
+    - name: origin
+      type:
+        scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.ZonesSpec
   map:
     fields:

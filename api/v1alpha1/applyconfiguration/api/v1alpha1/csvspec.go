@@ -22,6 +22,14 @@ type CSVSpecApplyConfiguration struct {
 	Comment *string `json:"comment,omitempty"`
 	// Header says where the names of the columns are.
 	Header *apiv1alpha1.HeaderMode `json:"header,omitempty"`
+	// Escape is a character that takes the meaning from the one after it, for
+	// publishers that write \" in a quoted cell instead of "".
+	Escape *string `json:"escape,omitempty"`
+	// SkipLines is how many lines at the beginning are neither header nor record.
+	SkipLines *int32 `json:"skipLines,omitempty"`
+	// ShortRows says what a row with fewer cells than there are columns is: it is
+	// rejected, or the missing cells are empty.
+	ShortRows *apiv1alpha1.ShortRows `json:"shortRows,omitempty"`
 	// Columns are the names, from left to right, when there is no header. A row
 	// may have more cells (a publisher appends columns), never fewer.
 	Columns []string `json:"columns,omitempty"`
@@ -62,6 +70,30 @@ func (b *CSVSpecApplyConfiguration) WithComment(value string) *CSVSpecApplyConfi
 // If called multiple times, the Header field is set to the value of the last call.
 func (b *CSVSpecApplyConfiguration) WithHeader(value apiv1alpha1.HeaderMode) *CSVSpecApplyConfiguration {
 	b.Header = &value
+	return b
+}
+
+// WithEscape sets the Escape field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Escape field is set to the value of the last call.
+func (b *CSVSpecApplyConfiguration) WithEscape(value string) *CSVSpecApplyConfiguration {
+	b.Escape = &value
+	return b
+}
+
+// WithSkipLines sets the SkipLines field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SkipLines field is set to the value of the last call.
+func (b *CSVSpecApplyConfiguration) WithSkipLines(value int32) *CSVSpecApplyConfiguration {
+	b.SkipLines = &value
+	return b
+}
+
+// WithShortRows sets the ShortRows field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ShortRows field is set to the value of the last call.
+func (b *CSVSpecApplyConfiguration) WithShortRows(value apiv1alpha1.ShortRows) *CSVSpecApplyConfiguration {
+	b.ShortRows = &value
 	return b
 }
 

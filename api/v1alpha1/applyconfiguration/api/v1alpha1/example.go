@@ -18,6 +18,8 @@ type ExampleApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// Input is the payload.
 	Input *string `json:"input,omitempty"`
+	// InputBase64 is the payload where it is no text.
+	InputBase64 *string `json:"inputBase64,omitempty"`
 	// Meta is what a collector would know: url, filename, collected.
 	Meta map[string]string `json:"meta,omitempty"`
 	// Events in order. The fields that are written must be equal; null means
@@ -48,6 +50,14 @@ func (b *ExampleApplyConfiguration) WithName(value string) *ExampleApplyConfigur
 // If called multiple times, the Input field is set to the value of the last call.
 func (b *ExampleApplyConfiguration) WithInput(value string) *ExampleApplyConfiguration {
 	b.Input = &value
+	return b
+}
+
+// WithInputBase64 sets the InputBase64 field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the InputBase64 field is set to the value of the last call.
+func (b *ExampleApplyConfiguration) WithInputBase64(value string) *ExampleApplyConfiguration {
+	b.InputBase64 = &value
 	return b
 }
 

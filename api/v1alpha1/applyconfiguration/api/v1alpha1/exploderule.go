@@ -14,6 +14,13 @@ type ExplodeRuleApplyConfiguration struct {
 	From *string `json:"from,omitempty"`
 	// Separator between the parts of a cell; without it, From is a JSON array.
 	Separator *string `json:"separator,omitempty"`
+	// Pattern is a regular expression (RE2): each of its matches in the text (or
+	// the first group of each) is a part.
+	Pattern *string `json:"pattern,omitempty"`
+	// Addresses takes a network (192.0.2.0/28) or a range (192.0.2.1-192.0.2.9)
+	// apart into its addresses, of which it may have so many; larger ones are
+	// rejected.
+	Addresses *int32 `json:"addresses,omitempty"`
 }
 
 // ExplodeRuleApplyConfiguration constructs a declarative configuration of the ExplodeRule type for use with
@@ -35,5 +42,21 @@ func (b *ExplodeRuleApplyConfiguration) WithFrom(value string) *ExplodeRuleApply
 // If called multiple times, the Separator field is set to the value of the last call.
 func (b *ExplodeRuleApplyConfiguration) WithSeparator(value string) *ExplodeRuleApplyConfiguration {
 	b.Separator = &value
+	return b
+}
+
+// WithPattern sets the Pattern field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Pattern field is set to the value of the last call.
+func (b *ExplodeRuleApplyConfiguration) WithPattern(value string) *ExplodeRuleApplyConfiguration {
+	b.Pattern = &value
+	return b
+}
+
+// WithAddresses sets the Addresses field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Addresses field is set to the value of the last call.
+func (b *ExplodeRuleApplyConfiguration) WithAddresses(value int32) *ExplodeRuleApplyConfiguration {
+	b.Addresses = &value
 	return b
 }

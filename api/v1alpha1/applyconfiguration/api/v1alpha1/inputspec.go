@@ -13,6 +13,11 @@ import (
 // with apply.
 //
 // InputSpec is one format, and the character set of the bytes.
+//
+// Tables (csv, text, hosts, xlsx) give records with columns; all other formats
+// give JSON records with paths. Vocabularies (stix, misp, n6, intelmq, iodef,
+// openioc, idea, mail) bring a mapping of their own: it fills what no rule of the
+// Parser fills.
 type InputSpecApplyConfiguration struct {
 	// Charset is a name of the WHATWG Encoding Standard such as windows-1250.
 	// auto (the default) believes a byte-order mark, then the transport's
@@ -22,6 +27,10 @@ type InputSpecApplyConfiguration struct {
 	// MaxRecordBytes bounds one record; longer ones are rejected, and the next
 	// record is read as usual.
 	MaxRecordBytes *int32 `json:"maxRecordBytes,omitempty"`
+	// Capture takes values out of what is around the records: the time of a list
+	// in a comment, the heading of a group, a member beside the array of records.
+	// A rule reads them as $meta.<name>, an expression as meta.<name>.
+	Capture []CaptureRuleApplyConfiguration `json:"capture,omitempty"`
 	// CSV is a table with delimited cells.
 	CSV *CSVSpecApplyConfiguration `json:"csv,omitempty"`
 	// JSON is one document with an array (or object) of records.
@@ -30,6 +39,39 @@ type InputSpecApplyConfiguration struct {
 	JSONLines *apiv1alpha1.JSONLinesSpec `json:"jsonLines,omitempty"`
 	// Text has one record a line, taken apart by a regular expression.
 	Text *TextSpecApplyConfiguration `json:"text,omitempty"`
+	// XML is one document with a record an element.
+	XML *XMLSpecApplyConfiguration `json:"xml,omitempty"`
+	// HTML is a page with a record a table row, or another element.
+	HTML *HTMLSpecApplyConfiguration `json:"html,omitempty"`
+	// KeyValue has lines of pairs: src=192.0.2.1 port=22.
+	KeyValue *KeyValueSpecApplyConfiguration `json:"keyValue,omitempty"`
+	// INI has sections of keys and values; a section is a record.
+	INI *INISpecApplyConfiguration `json:"ini,omitempty"`
+	// Hosts is a hosts file: an address, then names; a name is a record.
+	Hosts *apiv1alpha1.HostsSpec `json:"hosts,omitempty"`
+	// Zone is a DNS zone file (RFC 1035), such as a response policy zone.
+	Zone *ZoneSpecApplyConfiguration `json:"zone,omitempty"`
+	// XLSX is a sheet of a workbook.
+	XLSX *XLSXSpecApplyConfiguration `json:"xlsx,omitempty"`
+	// STIX is a bundle or envelope of STIX 2, or a STIX 1 package in XML; an
+	// observable is a record.
+	STIX *apiv1alpha1.STIXSpec `json:"stix,omitempty"`
+	// MISP is an event, a list of events or attributes, or a manifest.
+	MISP *apiv1alpha1.MISPSpec `json:"misp,omitempty"`
+	// N6 is events of n6 in JSON, as an array or one a line.
+	N6 *apiv1alpha1.N6Spec `json:"n6,omitempty"`
+	// IntelMQ is events of IntelMQ in JSON, as an array or one a line.
+	IntelMQ *apiv1alpha1.IntelMQSpec `json:"intelmq,omitempty"`
+	// IODEF is a document of IODEF 1 (RFC 5070) or 2 (RFC 7970) in XML, or in JSON
+	// (RFC 8727).
+	IODEF *apiv1alpha1.IODEFSpec `json:"iodef,omitempty"`
+	// OpenIOC is a document of OpenIOC 1.0 or 1.1.
+	OpenIOC *apiv1alpha1.OpenIOCSpec `json:"openioc,omitempty"`
+	// IDEA is messages of Warden in JSON, as an array or one a line.
+	IDEA *apiv1alpha1.IDEASpec `json:"idea,omitempty"`
+	// Mail is a message, or an mbox of them: abuse reports in ARF (RFC 5965) and
+	// X-ARF, or any other mail.
+	Mail *apiv1alpha1.MailSpec `json:"mail,omitempty"`
 }
 
 // InputSpecApplyConfiguration constructs a declarative configuration of the InputSpec type for use with
@@ -51,6 +93,19 @@ func (b *InputSpecApplyConfiguration) WithCharset(value string) *InputSpecApplyC
 // If called multiple times, the MaxRecordBytes field is set to the value of the last call.
 func (b *InputSpecApplyConfiguration) WithMaxRecordBytes(value int32) *InputSpecApplyConfiguration {
 	b.MaxRecordBytes = &value
+	return b
+}
+
+// WithCapture adds the given value to the Capture field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Capture field.
+func (b *InputSpecApplyConfiguration) WithCapture(values ...*CaptureRuleApplyConfiguration) *InputSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithCapture")
+		}
+		b.Capture = append(b.Capture, *values[i])
+	}
 	return b
 }
 
@@ -83,5 +138,125 @@ func (b *InputSpecApplyConfiguration) WithJSONLines(value apiv1alpha1.JSONLinesS
 // If called multiple times, the Text field is set to the value of the last call.
 func (b *InputSpecApplyConfiguration) WithText(value *TextSpecApplyConfiguration) *InputSpecApplyConfiguration {
 	b.Text = value
+	return b
+}
+
+// WithXML sets the XML field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the XML field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithXML(value *XMLSpecApplyConfiguration) *InputSpecApplyConfiguration {
+	b.XML = value
+	return b
+}
+
+// WithHTML sets the HTML field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HTML field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithHTML(value *HTMLSpecApplyConfiguration) *InputSpecApplyConfiguration {
+	b.HTML = value
+	return b
+}
+
+// WithKeyValue sets the KeyValue field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the KeyValue field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithKeyValue(value *KeyValueSpecApplyConfiguration) *InputSpecApplyConfiguration {
+	b.KeyValue = value
+	return b
+}
+
+// WithINI sets the INI field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the INI field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithINI(value *INISpecApplyConfiguration) *InputSpecApplyConfiguration {
+	b.INI = value
+	return b
+}
+
+// WithHosts sets the Hosts field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Hosts field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithHosts(value apiv1alpha1.HostsSpec) *InputSpecApplyConfiguration {
+	b.Hosts = &value
+	return b
+}
+
+// WithZone sets the Zone field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Zone field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithZone(value *ZoneSpecApplyConfiguration) *InputSpecApplyConfiguration {
+	b.Zone = value
+	return b
+}
+
+// WithXLSX sets the XLSX field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the XLSX field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithXLSX(value *XLSXSpecApplyConfiguration) *InputSpecApplyConfiguration {
+	b.XLSX = value
+	return b
+}
+
+// WithSTIX sets the STIX field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the STIX field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithSTIX(value apiv1alpha1.STIXSpec) *InputSpecApplyConfiguration {
+	b.STIX = &value
+	return b
+}
+
+// WithMISP sets the MISP field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MISP field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithMISP(value apiv1alpha1.MISPSpec) *InputSpecApplyConfiguration {
+	b.MISP = &value
+	return b
+}
+
+// WithN6 sets the N6 field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the N6 field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithN6(value apiv1alpha1.N6Spec) *InputSpecApplyConfiguration {
+	b.N6 = &value
+	return b
+}
+
+// WithIntelMQ sets the IntelMQ field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the IntelMQ field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithIntelMQ(value apiv1alpha1.IntelMQSpec) *InputSpecApplyConfiguration {
+	b.IntelMQ = &value
+	return b
+}
+
+// WithIODEF sets the IODEF field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the IODEF field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithIODEF(value apiv1alpha1.IODEFSpec) *InputSpecApplyConfiguration {
+	b.IODEF = &value
+	return b
+}
+
+// WithOpenIOC sets the OpenIOC field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OpenIOC field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithOpenIOC(value apiv1alpha1.OpenIOCSpec) *InputSpecApplyConfiguration {
+	b.OpenIOC = &value
+	return b
+}
+
+// WithIDEA sets the IDEA field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the IDEA field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithIDEA(value apiv1alpha1.IDEASpec) *InputSpecApplyConfiguration {
+	b.IDEA = &value
+	return b
+}
+
+// WithMail sets the Mail field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mail field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithMail(value apiv1alpha1.MailSpec) *InputSpecApplyConfiguration {
+	b.Mail = &value
 	return b
 }

@@ -14,6 +14,9 @@ type JSONSpecApplyConfiguration struct {
 	// the values of an object. Without it the document itself is the array, or
 	// the only record.
 	Records *string `json:"records,omitempty"`
+	// Concatenated says that several documents follow one another, with or
+	// without white space or record separators (RFC 7464) between.
+	Concatenated *bool `json:"concatenated,omitempty"`
 }
 
 // JSONSpecApplyConfiguration constructs a declarative configuration of the JSONSpec type for use with
@@ -27,5 +30,13 @@ func JSONSpec() *JSONSpecApplyConfiguration {
 // If called multiple times, the Records field is set to the value of the last call.
 func (b *JSONSpecApplyConfiguration) WithRecords(value string) *JSONSpecApplyConfiguration {
 	b.Records = &value
+	return b
+}
+
+// WithConcatenated sets the Concatenated field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Concatenated field is set to the value of the last call.
+func (b *JSONSpecApplyConfiguration) WithConcatenated(value bool) *JSONSpecApplyConfiguration {
+	b.Concatenated = &value
 	return b
 }

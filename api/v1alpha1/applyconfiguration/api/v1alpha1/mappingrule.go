@@ -16,12 +16,17 @@ import (
 //
 // The value is taken from a column, a constant or an expression; then, in this
 // order: null markers are removed, extract cuts a part out, split makes several
-// values, values translates, time reads a time.
+// values, transform changes them, values translates, time reads a time, type says
+// what an extra is.
 type MappingRuleApplyConfiguration struct {
-	// Field of the event: time, ip, url, fqdn, name, extra.<key>, ...
+	// Field of the event: time, ip, url, fqdn, name, extra.<key>, ... observable
+	// stands for the field that fits the value: an address, address and port,
+	// network (extra.network), URL, domain name, hash, e-mail address or CVE.
 	Field *string `json:"field,omitempty"`
-	// From lists columns (CSV, text) or paths (JSON: a.b[0]). The first that has
-	// a value is taken.
+	// From lists columns (by name, or position: [0] is the first) or paths (JSON:
+	// a.b[0]), or what is known of the payload: $meta.url, $meta.filename,
+	// $meta.basename, $meta.collected and what spec.input.capture names. The first
+	// that has a value is taken.
 	From []string `json:"from,omitempty"`
 	// Value is a constant.
 	Value *string `json:"value,omitempty"`
@@ -39,11 +44,17 @@ type MappingRuleApplyConfiguration struct {
 	Extract *string `json:"extract,omitempty"`
 	// Split separates several values of a list field (ip, cves, ...).
 	Split *string `json:"split,omitempty"`
+	// Transform changes the value, step by step. A value that a step cannot work
+	// with is invalid.
+	Transform []apiv1alpha1.Transform `json:"transform,omitempty"`
 	// Values translates.
 	Values *ValueMapApplyConfiguration `json:"values,omitempty"`
 	// Time reads the value as a time; fields that are times accept ISO 8601
 	// without it.
 	Time *TimeSpecApplyConfiguration `json:"time,omitempty"`
+	// Type of an extra that is read from text: Text (the default), Integer, Number,
+	// Boolean or JSON.
+	Type *apiv1alpha1.ExtraType `json:"type,omitempty"`
 	// OnInvalid says what a value that does not fit the field does: Reject the
 	// record (the default) or Drop the value.
 	OnInvalid *apiv1alpha1.InvalidAction `json:"onInvalid,omitempty"`
@@ -131,6 +142,16 @@ func (b *MappingRuleApplyConfiguration) WithSplit(value string) *MappingRuleAppl
 	return b
 }
 
+// WithTransform adds the given value to the Transform field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Transform field.
+func (b *MappingRuleApplyConfiguration) WithTransform(values ...apiv1alpha1.Transform) *MappingRuleApplyConfiguration {
+	for i := range values {
+		b.Transform = append(b.Transform, values[i])
+	}
+	return b
+}
+
 // WithValues sets the Values field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Values field is set to the value of the last call.
@@ -144,6 +165,14 @@ func (b *MappingRuleApplyConfiguration) WithValues(value *ValueMapApplyConfigura
 // If called multiple times, the Time field is set to the value of the last call.
 func (b *MappingRuleApplyConfiguration) WithTime(value *TimeSpecApplyConfiguration) *MappingRuleApplyConfiguration {
 	b.Time = value
+	return b
+}
+
+// WithType sets the Type field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Type field is set to the value of the last call.
+func (b *MappingRuleApplyConfiguration) WithType(value apiv1alpha1.ExtraType) *MappingRuleApplyConfiguration {
+	b.Type = &value
 	return b
 }
 

@@ -5,6 +5,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/weir-project/weir/api/v1alpha1"
+)
+
 // ParserSpecApplyConfiguration represents a declarative configuration of the ParserSpec type for use
 // with apply.
 //
@@ -12,20 +16,43 @@ package v1alpha1
 // the records, which of them to skip, and which column or path becomes which
 // field of the event.
 //
-// The steps run in this order for every record: explode, skip, mapping,
-// constants, validation. A record that fails is rejected with its reason.
+// The steps run in this order for every record: explode, derive, skip, emit,
+// mapping, lookups, constants, validation. A record that fails is rejected with
+// its reason.
 type ParserSpecApplyConfiguration struct {
+	// Base is a Parser of the same namespace that this one builds on: what is not
+	// said here is as it is there. Rules and entries of lists come before those of
+	// the base, constants replace those of the same name; examples are not taken
+	// over.
+	Base *LocalReferenceApplyConfiguration `json:"base,omitempty"`
+	// Kind says what a record is: an Event, an entry of a Blacklist, or one of so
+	// many sightings that they are counted (HighFrequency).
+	Kind *apiv1alpha1.ParserKind `json:"kind,omitempty"`
+	// Blacklist is for kind: Blacklist.
+	Blacklist *BlacklistSpecApplyConfiguration `json:"blacklist,omitempty"`
+	// HighFrequency is for kind: HighFrequency.
+	HighFrequency *HighFrequencySpecApplyConfiguration `json:"highFrequency,omitempty"`
 	// Input is the format of the payload.
 	Input *InputSpecApplyConfiguration `json:"input,omitempty"`
 	// Explode makes several records out of one, by the parts of a cell or the
 	// elements of an array. Several rules multiply.
 	Explode []ExplodeRuleApplyConfiguration `json:"explode,omitempty"`
+	// Derive adds columns or members to a record, out of another one: the named
+	// groups of a regular expression, or what is packed in a cell.
+	Derive []DeriveRuleApplyConfiguration `json:"derive,omitempty"`
 	// Skip drops records that are not meant to become events. They are counted
 	// by reason.
 	Skip []SkipRuleApplyConfiguration `json:"skip,omitempty"`
+	// Emit makes several events of one record: one for each entry whose condition
+	// holds. A record for which none holds is skipped, as "no-emit". Without emit a
+	// record is one event.
+	Emit []EmitRuleApplyConfiguration `json:"emit,omitempty"`
 	// Mapping fills the fields of the event. Rules run in order; the first that
 	// yields a value for a field sets it.
 	Mapping []MappingRuleApplyConfiguration `json:"mapping,omitempty"`
+	// Lookups fill fields that no rule has set, by a key: the name of the file, a
+	// cell.
+	Lookups []LookupRuleApplyConfiguration `json:"lookups,omitempty"`
 	// Constants are fields that no rule has set: category: cnc.
 	Constants map[string]string `json:"constants,omitempty"`
 	// Examples are payloads with the events they must give. They are the
@@ -37,6 +64,38 @@ type ParserSpecApplyConfiguration struct {
 // apply.
 func ParserSpec() *ParserSpecApplyConfiguration {
 	return &ParserSpecApplyConfiguration{}
+}
+
+// WithBase sets the Base field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Base field is set to the value of the last call.
+func (b *ParserSpecApplyConfiguration) WithBase(value *LocalReferenceApplyConfiguration) *ParserSpecApplyConfiguration {
+	b.Base = value
+	return b
+}
+
+// WithKind sets the Kind field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Kind field is set to the value of the last call.
+func (b *ParserSpecApplyConfiguration) WithKind(value apiv1alpha1.ParserKind) *ParserSpecApplyConfiguration {
+	b.Kind = &value
+	return b
+}
+
+// WithBlacklist sets the Blacklist field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Blacklist field is set to the value of the last call.
+func (b *ParserSpecApplyConfiguration) WithBlacklist(value *BlacklistSpecApplyConfiguration) *ParserSpecApplyConfiguration {
+	b.Blacklist = value
+	return b
+}
+
+// WithHighFrequency sets the HighFrequency field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the HighFrequency field is set to the value of the last call.
+func (b *ParserSpecApplyConfiguration) WithHighFrequency(value *HighFrequencySpecApplyConfiguration) *ParserSpecApplyConfiguration {
+	b.HighFrequency = value
+	return b
 }
 
 // WithInput sets the Input field in the declarative configuration to the given value
@@ -60,6 +119,19 @@ func (b *ParserSpecApplyConfiguration) WithExplode(values ...*ExplodeRuleApplyCo
 	return b
 }
 
+// WithDerive adds the given value to the Derive field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Derive field.
+func (b *ParserSpecApplyConfiguration) WithDerive(values ...*DeriveRuleApplyConfiguration) *ParserSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithDerive")
+		}
+		b.Derive = append(b.Derive, *values[i])
+	}
+	return b
+}
+
 // WithSkip adds the given value to the Skip field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Skip field.
@@ -73,6 +145,19 @@ func (b *ParserSpecApplyConfiguration) WithSkip(values ...*SkipRuleApplyConfigur
 	return b
 }
 
+// WithEmit adds the given value to the Emit field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Emit field.
+func (b *ParserSpecApplyConfiguration) WithEmit(values ...*EmitRuleApplyConfiguration) *ParserSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithEmit")
+		}
+		b.Emit = append(b.Emit, *values[i])
+	}
+	return b
+}
+
 // WithMapping adds the given value to the Mapping field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Mapping field.
@@ -82,6 +167,19 @@ func (b *ParserSpecApplyConfiguration) WithMapping(values ...*MappingRuleApplyCo
 			panic("nil value passed to WithMapping")
 		}
 		b.Mapping = append(b.Mapping, *values[i])
+	}
+	return b
+}
+
+// WithLookups adds the given value to the Lookups field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Lookups field.
+func (b *ParserSpecApplyConfiguration) WithLookups(values ...*LookupRuleApplyConfiguration) *ParserSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithLookups")
+		}
+		b.Lookups = append(b.Lookups, *values[i])
 	}
 	return b
 }

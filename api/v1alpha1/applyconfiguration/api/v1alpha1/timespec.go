@@ -10,8 +10,10 @@ package v1alpha1
 //
 // TimeSpec reads times.
 type TimeSpecApplyConfiguration struct {
-	// Layouts are tried in order: iso8601, rfc1123, unix, unix_ms, unix_us, or a
-	// strftime pattern such as %d/%m/%Y %H:%M.
+	// Layouts are tried in order: iso8601, rfc1123, unix, unix_ms, unix_us,
+	// unix_auto (the unit by the number of digits), windows (100 ns since 1601), a
+	// strftime pattern such as %d/%m/%Y %H:%M, or, as a last resort, fuzzy, which
+	// finds a time in text unless it could mean two days.
 	Layouts []string `json:"layouts,omitempty"`
 	// Zone of times without one, a name of the IANA database; UTC if absent.
 	Zone *string `json:"zone,omitempty"`
