@@ -41,6 +41,22 @@ func refang(s string) string {
 	return s
 }
 
+// Refang undoes what publishers do to addresses so that nobody follows them:
+// hxxp://evil[.]example is http://evil.example. Text without such marks is
+// returned as it is.
+func Refang(s string) string {
+	s = refang(s)
+	i := strings.Index(s, "://")
+	if i <= 0 || i > 8 {
+		return s
+	}
+	scheme := strings.ToLower(s[:i])
+	if plain := refangScheme(scheme); plain != scheme {
+		return plain + s[i:]
+	}
+	return s
+}
+
 // refangScheme gives the scheme that a mangled one stands for. s is in lower case.
 func refangScheme(s string) string {
 	switch s {

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
@@ -19,6 +20,9 @@ type Parser struct {
 	format  format
 	program *mapping.Program
 	inputs  []Input
+
+	captures []capture
+	grouping *grouping
 }
 
 // format finds the records of a payload and hands them to a run.
@@ -28,6 +32,11 @@ type format interface {
 	// bind is called once, with the compiled mapping.
 	bind(p *mapping.Program) error
 	read(r *run) error
+}
+
+// capturer is a format in which captures have paths. It checks them.
+type capturer interface {
+	capture(captures []capture) error
 }
 
 const defaultMaxRecord = 1 << 20
@@ -48,14 +57,27 @@ func Compile(spec *v1alpha1.ParserSpec) (*Parser, error) {
 		}
 		spec = extend.Spec(spec, base)
 	}
-	program, err := mapping.Compile(spec, f.options())
-	if err = errors.Join(charsetErr, err); err != nil {
+	captures, captureErr := compileCaptures(spec.Input.Capture)
+	opts := f.options()
+	opts.Meta = captureNames(captures)
+	program, err := mapping.Compile(spec, opts)
+	grouping, groupErr := compileGrouping(spec)
+	if err = errors.Join(charsetErr, captureErr, err, groupErr); err != nil {
 		return nil, err
 	}
 	if err := f.bind(program); err != nil {
 		return nil, err
 	}
-	p := &Parser{charset: set, max: defaultMaxRecord, format: f, program: program}
+	if c, ok := f.(capturer); ok {
+		if err := c.capture(captures); err != nil {
+			return nil, err
+		}
+	} else if i := slices.IndexFunc(captures, func(c capture) bool { return c.path != "" }); i >= 0 {
+		return nil, fmt.Errorf("spec.input.capture[%d].path: is for json and xml; write a pattern", i)
+	}
+	p := &Parser{
+		charset: set, max: defaultMaxRecord, format: f, program: program, captures: captures, grouping: grouping,
+	}
 	if spec.Input.MaxRecordBytes > 0 {
 		p.max = int(spec.Input.MaxRecordBytes)
 	}

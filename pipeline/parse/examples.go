@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -80,9 +81,9 @@ func (x *exampleRun) run(p *Parser) {
 		x.differ("%v", err)
 		return
 	}
-	input, err := p.encode(x.example.Input)
+	input, err := p.payload(x.example)
 	if err != nil {
-		x.differ("input: %v", err)
+		x.differ("%v", err)
 		return
 	}
 	stats, err := p.Parse(context.Background(), bytes.NewReader(input), meta, x, nil)
@@ -98,6 +99,22 @@ func (x *exampleRun) run(p *Parser) {
 	if skipped != int64(x.example.Skipped) {
 		x.differ("skipped: expected %d, got %d", x.example.Skipped, skipped)
 	}
+}
+
+// payload is the bytes of an example.
+func (p *Parser) payload(x *v1alpha1.Example) ([]byte, error) {
+	if x.InputBase64 == "" {
+		input, err := p.encode(x.Input)
+		if err != nil {
+			return nil, fmt.Errorf("input: %w", err)
+		}
+		return input, nil
+	}
+	input, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(x.InputBase64), ""))
+	if err != nil {
+		return nil, fmt.Errorf("inputBase64: %w", err)
+	}
+	return input, nil
 }
 
 // encode writes the input of an example, which YAML has as Unicode, in the

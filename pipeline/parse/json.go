@@ -57,9 +57,10 @@ func (r *run) extract(w *record.Walker, raw []byte, name string) error {
 
 // jsonDocument is one document with records inside.
 type jsonDocument struct {
-	path record.Path
-	at   string // the path as the Parser writes it
-	tree *record.Tree
+	path     record.Path
+	captures []capture
+	at       string // the path as the Parser writes it
+	tree     *record.Tree
 }
 
 func compileJSON(spec *v1alpha1.JSONSpec) (format, error) {
@@ -78,4 +79,33 @@ func (*jsonDocument) options() mapping.Options { return mapping.Options{JSON: tr
 func (j *jsonDocument) bind(p *mapping.Program) error {
 	j.tree = treeOf(p)
 	return nil
+}
+
+// capture takes values beside the records: members on the way to them.
+func (j *jsonDocument) capture(captures []capture) error {
+	for i := range captures {
+		c := captures[i]
+		if c.path == "" {
+			return fmt.Errorf("spec.input.capture[%d].pattern: is for formats of lines; write the path of a member", i)
+		}
+		if len(j.path) == 0 {
+			return fmt.Errorf("spec.input.capture[%d].path: without spec.input.json.records there is nothing beside the records", i)
+		}
+		path, err := record.ParsePath(c.path)
+		if err != nil {
+			return fmt.Errorf("spec.input.capture[%d].path: %w", i, err)
+		}
+		if len(path) == 0 || path.Has(record.Name) || under(path, j.path) {
+			return fmt.Errorf("spec.input.capture[%d].path: %q is inside of a record, or all of the document; "+
+				"rules read the members of a record by their paths", i, c.path)
+		}
+		c.steps = path
+		j.captures = append(j.captures, c)
+	}
+	return nil
+}
+
+func under(path, base record.Path) bool {
+	_, ok := path.Under(base)
+	return ok
 }

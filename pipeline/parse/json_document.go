@@ -276,7 +276,7 @@ func (d *documentReader) object(path record.Path) error {
 		if err != nil {
 			return err
 		}
-		if err := o.value(name); err != nil {
+		if err := o.take(name); err != nil {
 			return err
 		}
 	}
@@ -290,8 +290,8 @@ type objectWalk struct {
 	seen []string // the names of others
 }
 
-// value takes the value of a member.
-func (o *objectWalk) value(name string) error {
+// take takes the value of a member.
+func (o *objectWalk) take(name string) error {
 	step := o.path[0]
 	switch {
 	case step.Kind == record.Any && len(o.path) == 1:
@@ -306,7 +306,39 @@ func (o *objectWalk) value(name string) error {
 	if len(o.seen) < maxSeenNames && !slices.Contains(o.seen, name) {
 		o.seen = append(o.seen, strings.Clone(name))
 	}
-	return o.skip()
+	return o.aside(name)
+}
+
+// aside takes what is captured out of a member that is not on the way to the
+// records, and passes over it.
+func (o *objectWalk) aside(name string) error {
+	walked := o.format.path[:len(o.format.path)-len(o.path)]
+	here := append(slices.Clip(walked), record.Segment{Kind: record.Key, Key: name})
+	var found []*capture
+	for i := range o.format.captures {
+		if c := &o.format.captures[i]; under(c.steps, here) {
+			found = append(found, c)
+		}
+	}
+	if found == nil {
+		return o.skip()
+	}
+	raw, long, err := o.value(o.p.max)
+	if err != nil || long {
+		return err
+	}
+	for _, c := range found {
+		tree := record.NewTree()
+		tree.Add(c.steps[len(here):], 0)
+		var value [1]record.Value
+		if err := record.NewWalker(tree).Extract(raw, value[:]); err != nil {
+			return o.unreadable("malformed JSON: %v", err)
+		}
+		if value[0].Present() {
+			o.know(c, strings.Clone(value[0].Text))
+		}
+	}
+	return nil
 }
 
 // end notes what the object lacked.

@@ -4,7 +4,10 @@
 package parse
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -52,12 +55,13 @@ type Sink interface {
 	Reject(r *Rejection) error
 }
 
-// Stats accounts for every record: Records + what Explode added = Events +
-// Rejected + sum of Skipped.
+// Stats accounts for every record: Records + what Explode and Emit added = Events +
+// Merged + Rejected + sum of Skipped.
 type Stats struct {
 	Records  int64
-	Exploded int64 // records that Explode added
+	Exploded int64 // records that Explode and Emit added
 	Events   int64
+	Merged   int64 // records that are counted in the event of another one
 	Rejected int64
 	Skipped  map[string]int64 // by reason
 	// Missing are the columns that the mapping uses and the header does not have.
@@ -87,11 +91,55 @@ func (e *UnreadableError) Error() string { return "payload cannot be read: " + e
 // *UnreadableError, what the reader or the sink returned, or ctx's. The events
 // before it were given to the sink. obs may be nil.
 func (p *Parser) Parse(ctx context.Context, r io.Reader, m Meta, sink Sink, obs Observer) (Stats, error) {
-	text, set, err := decode(r, p.charset, m.ContentType)
+	captured := map[string]string{}
+	if p.footer() {
+		data, err := io.ReadAll(io.LimitReader(r, maxFooter+1))
+		if err != nil {
+			return Stats{}, err
+		}
+		if len(data) > maxFooter {
+			return Stats{}, &UnreadableError{fmt.Sprintf("it is larger than the %d MiB that a payload may have where "+
+				"spec.input.capture has a footer", maxFooter>>20)}
+		}
+		run, err := p.start(ctx, bytes.NewReader(data), m, sink, nil)
+		if err != nil {
+			return Stats{}, err
+		}
+		run.rehearsal = true
+		if err := p.format.read(run); err != nil && !unreadable(err) {
+			return Stats{}, err
+		}
+		captured, r = run.captured, bytes.NewReader(data)
+	}
+	run, err := p.start(ctx, r, m, sink, obs)
 	if err != nil {
 		return Stats{}, err
 	}
-	run := newRun(ctx, p, text, set, m, sink, obs)
+	for _, c := range p.captures {
+		if v, ok := captured[c.name]; ok && c.footer {
+			run.runner.Know(c.name, v)
+		}
+	}
 	err = p.format.read(run)
+	if run.groups != nil && (err == nil || unreadable(err)) {
+		err = errors.Join(err, run.groups.flush())
+	}
 	return run.stats, err
+}
+
+// maxFooter bounds the payloads that are read twice.
+const maxFooter = 16 << 20
+
+func unreadable(err error) bool {
+	var u *UnreadableError
+	return errors.As(err, &u)
+}
+
+// start decodes the payload and prepares a run.
+func (p *Parser) start(ctx context.Context, r io.Reader, m Meta, sink Sink, obs Observer) (*run, error) {
+	text, set, err := decode(r, p.charset, m.ContentType)
+	if err != nil {
+		return nil, err
+	}
+	return newRun(ctx, p, text, set, m, sink, obs), nil
 }

@@ -29,16 +29,24 @@ type run struct {
 	// column.
 	cells []int
 	names []int // inputs that are the name of the record
+	// rehearsal: only what is captured matters.
+	rehearsal bool
+	// groups count events of high frequency; nil if each is one of its own.
+	groups   *groups
+	captured map[string]string
 }
 
 func newRun(ctx context.Context, p *Parser, text io.Reader, set charset, m Meta, sink Sink, obs Observer) *run {
-	r := &run{p: p, src: newSource(ctx, text, p.max), set: set, sink: sink, obs: obs}
+	r := &run{p: p, src: newSource(ctx, text, p.max), set: set, sink: sink, obs: obs, captured: map[string]string{}}
 	r.takePart = r.part
 	r.rec.m.Values = make([]record.Value, len(p.inputs))
 	r.runner = p.program.NewRunner(mapping.Meta{
 		Source: m.Source, URL: m.URL, Filename: m.Filename, Collected: m.Collected,
 		TLP: m.TLP, Restriction: m.Restriction,
 	}, r.missing)
+	if p.grouping != nil {
+		r.groups = newGroups(r)
+	}
 	for i, in := range p.program.Inputs() {
 		if in.Path.Has(record.Name) {
 			r.names = append(r.names, i)
@@ -53,6 +61,9 @@ func (r *run) columns(names []string) error {
 	r.cells = make([]int, len(r.p.inputs))
 	for i, in := range r.p.inputs {
 		r.cells[i] = slices.Index(names, in.Name)
+		if at := r.p.program.Inputs()[i].Position; r.cells[i] < 0 && at >= 0 {
+			r.cells[i] = at
+		}
 		if r.cells[i] < 0 {
 			r.stats.Missing = append(r.stats.Missing, in.Name)
 		}
@@ -62,7 +73,7 @@ func (r *run) columns(names []string) error {
 	}
 	if n := len(r.stats.Missing); n > 0 && n == len(r.p.inputs) {
 		return &UnreadableError{"the header has none of the columns of the mapping (" +
-			list(r.stats.Missing) + "); it has: " + list(names)}
+			listed(r.stats.Missing) + "); it has: " + listed(names)}
 	}
 	return nil
 }
@@ -72,11 +83,11 @@ func (r *run) missing(input int) string {
 	if r.cells == nil || r.cells[input] >= 0 {
 		return ""
 	}
-	return "column " + quoted(r.p.inputs[input].Name) + " is not in the header (has: " + list(r.rec.m.Columns) + ")"
+	return "column " + quoted(r.p.inputs[input].Name) + " is not in the header (has: " + listed(r.rec.m.Columns) + ")"
 }
 
-// list is at most 20 names with commas between.
-func list(names []string) string {
+// listed is at most 20 names with commas between.
+func listed(names []string) string {
 	const most = 20
 	if len(names) > most {
 		return strings.Join(names[:most], ", ") + ", ..."
@@ -117,6 +128,9 @@ func (r *run) made(w *record.Walker, text, raw []byte, name string) error {
 
 // pass counts a record that the format itself does not mean to be one.
 func (r *run) pass(reason string) {
+	if r.rehearsal {
+		return
+	}
 	r.stats.Records++
 	r.skipped(reason)
 }
@@ -131,6 +145,9 @@ func (r *run) skipped(reason string) {
 
 // record takes the record that has been read through all that follows.
 func (r *run) record(raw []byte) error {
+	if r.rehearsal {
+		return nil
+	}
 	r.stats.Records++
 	r.rec.raw = raw
 	if r.obs != nil {
@@ -147,6 +164,9 @@ func (r *run) record(raw []byte) error {
 
 // part takes the record, or one of those that it was exploded into.
 func (r *run) part() error {
+	if fail := r.runner.Derive(&r.rec.m); fail != nil {
+		return r.refuse(fail.Field, fail.Reason, r.rec.raw)
+	}
 	reason, skip, fail := r.runner.Skip(&r.rec.m)
 	switch {
 	case fail != nil:
@@ -155,18 +175,51 @@ func (r *run) part() error {
 		r.skipped(reason)
 		return nil
 	}
-	r.event.Reset()
-	if fail := r.runner.Map(&r.rec.m, &r.event); fail != nil {
-		return r.refuse(fail.Field, fail.Reason, r.rec.raw)
+	before := r.done
+	for i := range r.p.program.Variants() {
+		emits, fail := r.runner.Emits(i)
+		if !emits && fail == nil {
+			continue
+		}
+		if fail == nil {
+			r.event.Reset()
+			fail = r.runner.Map(i, &r.rec.m, &r.event)
+		}
+		var err error
+		if fail != nil {
+			err = r.refuse(fail.Field, fail.Reason, r.rec.raw)
+		} else {
+			err = r.emit()
+		}
+		if err != nil {
+			return err
+		}
 	}
-	r.event.ID = event.ComputeID(&r.event)
-	r.stats.Events++
+	if r.done == before {
+		r.skipped(noEmit)
+	}
+	return nil
+}
+
+// noEmit is why a record is skipped that no emit rule is for.
+const noEmit = "no-emit"
+
+// emit gives the event that has been mapped to the sink, or to its group.
+func (r *run) emit() error {
 	r.done++
+	if r.groups != nil {
+		return r.groups.add(&r.event)
+	}
+	r.event.ID = r.p.program.ID(&r.event)
+	r.stats.Events++
 	return r.sink.Event(&r.event)
 }
 
 // reject counts a record that could not be read, and refuses it.
 func (r *run) reject(reason string, raw []byte) error {
+	if r.rehearsal {
+		return nil
+	}
 	r.stats.Records++
 	return r.refuse("", reason, raw)
 }

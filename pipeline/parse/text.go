@@ -130,6 +130,7 @@ func (r *run) readLine(comment []byte) (line []byte, reason string, err error) {
 		switch {
 		case err != nil || !ok:
 			return nil, "", err
+		case len(r.p.captures) > 0 && !long && r.captures(line):
 		case len(comment) > 0 && bytes.HasPrefix(line, comment):
 		case long:
 			return line, r.tooLong(), nil

@@ -24,6 +24,8 @@ type expression struct {
 	// others too.
 	keys []string
 	all  bool
+	// metaKeys are the members of meta that it names.
+	metaKeys []string
 }
 
 // tableEnv and documentEnv differ in the type of record: cells are text, so that
@@ -115,11 +117,11 @@ func checkResult(t *cel.Type, condition bool) error {
 func (e *expression) findKeys(tree *ast.AST) {
 	root := ast.NavigateAST(tree)
 	for _, use := range ast.MatchDescendants(root, ast.KindMatcher(ast.IdentKind)) {
-		if use.AsIdent() != "record" {
-			continue
-		}
 		key, ok := keyOf(use)
 		switch {
+		case use.AsIdent() == "meta" && ok && !slices.Contains(e.metaKeys, key):
+			e.metaKeys = append(e.metaKeys, key)
+		case use.AsIdent() != "record":
 		case !ok:
 			e.all = true
 		case !slices.Contains(e.keys, key):

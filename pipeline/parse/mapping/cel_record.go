@@ -43,8 +43,10 @@ func (s *scope) Parent() interpreter.Activation { return nil }
 // with it.
 type celRecord struct {
 	program *Program
+	runner  *Runner
 	rec     *Record
-	// made holds the members that have been made for this record, by input.
+	// made holds the members that have been made for this record, by input, then by
+	// derived value.
 	made []ref.Val
 	all  traits.Mapper
 }
@@ -63,25 +65,33 @@ func (c *celRecord) Find(key ref.Val) (ref.Val, bool) {
 	if !ok {
 		return types.MaybeNoSuchOverloadErr(key), false
 	}
-	slot, ok := c.program.celSlots[string(name)]
+	at, ok := c.program.celRefs[string(name)]
 	if !ok {
 		return c.full().Find(key)
 	}
+	slot := at.i
+	if at.of == inDerived {
+		slot += len(c.program.inputs)
+	}
 	if c.made[slot] == nil {
-		v := c.rec.Values[slot]
+		v := c.runner.get(c.rec, at)
 		if v.Kind == record.Absent {
 			return nil, false
 		}
-		c.made[slot] = c.member(string(name), v)
+		c.made[slot] = c.member(string(name), v, at.of)
 	}
 	return c.made[slot], true
 }
 
-func (c *celRecord) member(name string, v record.Value) ref.Val {
+func (c *celRecord) member(name string, v record.Value, of place) ref.Val {
 	if v.Kind == record.String {
 		return types.String(v.Text)
 	}
-	return types.DefaultTypeAdapter.NativeToValue(c.program.exploded(name, record.Native(v), c.rec))
+	native := record.Native(v)
+	if of == inRecord {
+		native = c.program.exploded(name, native, c.rec)
+	}
+	return types.DefaultTypeAdapter.NativeToValue(native)
 }
 
 // full is the record with all its members.
@@ -102,6 +112,11 @@ func (c *celRecord) full() traits.Mapper {
 		}
 	}
 	maps.Copy(members, c.program.explodedCells(c.rec))
+	for i, name := range c.program.derived {
+		if v := c.rec.derived[i]; v.Kind != record.Absent {
+			members[name] = record.Native(v)
+		}
+	}
 	c.all = types.NewStringInterfaceMap(types.DefaultTypeAdapter, members)
 	return c.all
 }

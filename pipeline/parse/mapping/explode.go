@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -16,6 +17,9 @@ type explodeRule struct {
 	slot      int
 	name      string
 	separator string
+	pattern   *regexp.Regexp
+	group     int
+	addresses int // of a network or range, at most; 0: it is none
 	// path and tree are those of JSON records: the tree has the inputs below.
 	path record.Path
 	tree *record.Tree
@@ -26,7 +30,21 @@ func (c *compiler) explodeRule(spec *v1alpha1.ExplodeRule, at string) {
 	if !ok {
 		return
 	}
-	e := &explodeRule{slot: slot, name: spec.From, separator: spec.Separator, path: c.inputs[slot].Path}
+	e := &explodeRule{
+		slot: slot, name: spec.From, separator: spec.Separator, addresses: int(spec.Addresses), path: c.inputs[slot].Path,
+	}
+	if spec.Pattern != "" {
+		re, err := regexp.Compile(spec.Pattern)
+		if err != nil {
+			c.fail("%s.pattern: %w", at, err)
+			return
+		}
+		e.pattern, e.group = re, min(re.NumSubexp(), 1)
+	}
+	if n := ways(spec); n > 1 {
+		c.fail("%s: has several of separator, pattern and addresses; one way to take a value apart is enough", at)
+		return
+	}
 	if e.path.Has(record.Name) {
 		c.fail("%s.from: %s is one name; there is nothing to take apart", at, record.NamePath)
 		return
@@ -50,6 +68,17 @@ func (c *compiler) explodeRule(spec *v1alpha1.ExplodeRule, at string) {
 		}
 	}
 	c.explode = append(c.explode, e)
+}
+
+// ways is how many ways to take a value apart a rule has.
+func ways(spec *v1alpha1.ExplodeRule) int {
+	n := 0
+	for _, has := range []bool{spec.Separator != "", spec.Pattern != "", spec.Addresses > 0} {
+		if has {
+			n++
+		}
+	}
+	return n
 }
 
 // Explode calls yield for the record, or for each of those that the explode
@@ -142,6 +171,10 @@ func (x *explosion) put(i int, part record.Value) {
 func (e *explodeRule) parts(v record.Value, x *explosion, yield func(record.Value) bool) {
 	switch {
 	case !v.Present():
+	case e.pattern != nil && v.Kind == record.String:
+		e.matches(v.Text, yield)
+	case e.addresses > 0 && v.Kind == record.String:
+		e.network(v.Text, x, yield)
 	case e.separator != "" && v.Kind == record.String:
 		for part := range strings.SplitSeq(v.Text, e.separator) {
 			if !yield(record.Value{Text: strings.TrimSpace(part), Kind: record.String}) {
@@ -154,6 +187,44 @@ func (e *explodeRule) parts(v record.Value, x *explosion, yield func(record.Valu
 		record.Elements(v.Text, yield)
 	default:
 		yield(v)
+	}
+}
+
+// matches yields every match of the pattern.
+func (e *explodeRule) matches(text string, yield func(record.Value) bool) {
+	for at := 0; at <= len(text); {
+		m := e.pattern.FindStringSubmatchIndex(text[at:])
+		if m == nil {
+			return
+		}
+		if from, to := m[2*e.group], m[2*e.group+1]; from >= 0 {
+			part := strings.TrimSpace(text[at+from : at+to])
+			if !yield(record.Value{Text: part, Kind: record.String}) {
+				return
+			}
+		}
+		at += max(m[1], m[0]+1)
+	}
+}
+
+// network yields the addresses of a network or range.
+func (e *explodeRule) network(text string, x *explosion, yield func(record.Value) bool) {
+	first, last, ok := bounds(text)
+	if !ok {
+		x.fail = &Failure{e.name, fmt.Sprintf("%.128q is no network, range or address", text)}
+		return
+	}
+	n := 1
+	for ip := first; ip != last; ip = ip.Next() {
+		if n++; n > e.addresses {
+			x.fail = &Failure{e.name, fmt.Sprintf("%.128q has more than %d addresses (spec.explode.addresses)", text, e.addresses)}
+			return
+		}
+	}
+	for ip := first; ; ip = ip.Next() {
+		if !yield(record.Value{Text: ip.String(), Kind: record.String}) || ip == last {
+			return
+		}
 	}
 }
 

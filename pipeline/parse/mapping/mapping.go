@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -21,6 +22,8 @@ type Input struct {
 	Name string
 	// Path in a JSON record; empty for columns.
 	Path record.Path
+	// Position of a column that is named by it, from 0; -1 for others.
+	Position int
 	// Fields of the event that it fills.
 	Fields []string
 	// Required: a rule that requires its field has this as its only input.
@@ -32,22 +35,40 @@ type Program struct {
 	document bool // JSON records; tables otherwise
 	inputs   []Input
 	slots    map[string]int // by column or canonical path
-	// celSlots are the inputs that expressions name as members of record.
-	celSlots map[string]int
-	explode  []*explodeRule
-	skip     []skipRule
-	targets  []target
-	rules    []rule
+	metas    []string       // names of what is known of the payload
+	derive   []*deriveRule
+	derived  []string // names of what derive rules make
+	// celRefs are the values that expressions name as members of record.
+	celRefs map[string]operand
+	explode []*explodeRule
+	skip    []skipRule
+	targets []target
+	// variants are the events that a record may become; at least one.
+	variants []variant
+	lookups  []*lookup
 	// constants are fields that no rule has set.
 	constants []constant
 	timed     int // target of time; -1 if nothing sets it
+	// targetOf has the targets by name.
+	targetOf  map[string]int
+	blacklist *blacklist
 }
 
-// target is one field that rules set.
+// variant is one of the events that a record may become.
+type variant struct {
+	when  *expression
+	rules []rule
+	// constants are those of the emit rule.
+	constants []constant
+	// required are targets that must be set.
+	required []int
+}
+
+// target is one field that rules set. That of observables has no field.
 type target struct {
-	field    event.Field
-	required bool
-	inputs   []int
+	name   string
+	field  event.Field
+	inputs []int // slots; -1 for what is none
 }
 
 type skipRule struct {
@@ -68,20 +89,30 @@ type Options struct {
 	// the Parser has them.
 	Columns   []string
 	ColumnsAt string
+	// Meta are the names of values that the input captures.
+	Meta []string
 }
 
 // Compile checks the mapping of a spec. The error joins all that is wrong, each
 // with its place and mend.
 func Compile(spec *v1alpha1.ParserSpec, opts Options) (*Program, error) {
 	c := &compiler{
-		Program: &Program{document: opts.JSON, slots: map[string]int{}, celSlots: map[string]int{}, timed: -1},
+		Program: &Program{
+			document: opts.JSON, slots: map[string]int{}, celRefs: map[string]operand{}, timed: -1,
+			metas: append(slices.Clone(payloadMeta), opts.Meta...),
+		},
 		opts:    opts,
 		byField: map[string]int{},
 	}
-	for i := range spec.Mapping {
-		c.rule(&spec.Mapping[i], fmt.Sprintf("spec.mapping[%d]", i))
+	for i := range spec.Derive {
+		c.deriveRule(&spec.Derive[i], fmt.Sprintf("spec.derive[%d]", i))
 	}
-	c.constantFields(spec.Constants)
+	c.emit(spec)
+	for i := range spec.Lookups {
+		c.lookup(&spec.Lookups[i], fmt.Sprintf("spec.lookups[%d]", i))
+	}
+	c.constants = c.constantFields(spec.Constants, "spec.constants")
+	c.kind(spec)
 	for i := range spec.Skip {
 		c.skipRule(&spec.Skip[i], fmt.Sprintf("spec.skip[%d]", i))
 	}
@@ -102,7 +133,9 @@ type compiler struct {
 	*Program
 	opts    Options
 	byField map[string]int
-	errs    []error
+	// derivedFields are the fields that derived values fill.
+	derivedFields map[int][]string
+	errs          []error
 }
 
 func (c *compiler) fail(format string, args ...any) {
@@ -118,8 +151,9 @@ func (c *compiler) check(err error) bool {
 
 // input finds or makes the slot of a column or path.
 func (c *compiler) input(name, at string) (int, bool) {
-	key, path := name, record.Path(nil)
-	if c.document {
+	key, path, position := name, record.Path(nil), -1
+	switch {
+	case c.document:
 		var err error
 		if path, err = record.ParsePath(name); err != nil {
 			c.fail("%s: %w", at, err)
@@ -130,11 +164,28 @@ func (c *compiler) input(name, at string) (int, bool) {
 			return 0, false
 		}
 		key = path.String()
-	} else if len(c.opts.Columns) > 0 && !slices.Contains(c.opts.Columns, name) {
-		c.fail("%s: %q is not in %s (has: %s)", at, name, c.opts.ColumnsAt, strings.Join(c.opts.Columns, ", "))
-		return 0, false
+	case slices.Contains(c.opts.Columns, name):
+	default:
+		if position = positionOf(name); position < 0 && len(c.opts.Columns) > 0 {
+			c.fail("%s: %q is not in %s (has: %s)", at, name, c.opts.ColumnsAt, strings.Join(c.opts.Columns, ", "))
+			return 0, false
+		}
 	}
-	return c.slot(key, name, path), true
+	slot := c.slot(key, name, path)
+	c.inputs[slot].Position = position
+	return slot, true
+}
+
+// positionOf is the position that [0], [1], ... name; -1 for other names.
+func positionOf(name string) int {
+	if len(name) < 3 || name[0] != '[' || name[len(name)-1] != ']' {
+		return -1
+	}
+	n, err := strconv.ParseUint(name[1:len(name)-1], 10, 16)
+	if err != nil {
+		return -1
+	}
+	return int(n)
 }
 
 func (c *compiler) slot(key, name string, path record.Path) int {
@@ -142,7 +193,7 @@ func (c *compiler) slot(key, name string, path record.Path) int {
 	if !ok {
 		slot = len(c.inputs)
 		c.slots[key] = slot
-		c.inputs = append(c.inputs, Input{Name: name, Path: path})
+		c.inputs = append(c.inputs, Input{Name: name, Path: path, Position: -1})
 	}
 	return slot
 }
@@ -165,7 +216,7 @@ func (c *compiler) target(name, at string) (int, bool) {
 	}
 	t := len(c.targets)
 	c.byField[name] = t
-	c.targets = append(c.targets, target{field: field})
+	c.targets = append(c.targets, target{name: name, field: field})
 	if name == "time" {
 		c.timed = t
 	}
@@ -177,7 +228,7 @@ func suggestion(name string) string {
 	case "source", "id", "modified", "client", "ignored", "replaces", "undated":
 		return " that a Parser may fill; the platform sets it"
 	}
-	if s := event.Suggest(name); s != "" {
+	if s := event.Suggest(name); s != "" && s != name {
 		return fmt.Sprintf("; did you mean %q?", s)
 	}
 	return "; what has no field goes to extra.<key>, such as extra." + strings.ReplaceAll(name, ".", "_")
@@ -190,23 +241,37 @@ func (c *compiler) expression(source, at, field string, condition bool) *express
 		return nil
 	}
 	for _, key := range e.keys {
-		var slot int
-		if c.document {
-			path := record.Path{{Kind: record.Key, Key: key}}
-			if key == record.NamePath {
-				path[0] = record.Segment{Kind: record.Name}
-			}
-			slot = c.slot(path.String(), path.String(), path)
-		} else {
-			var ok bool
-			if slot, ok = c.input(key, at); !ok {
-				continue
-			}
+		v, ok := c.member(key, at)
+		if !ok {
+			continue
 		}
-		c.celSlots[key] = slot
-		c.fills(slot, field)
+		c.celRefs[key] = v
+		if v.of == inRecord {
+			c.fills(v.i, field)
+		}
+	}
+	for _, key := range e.metaKeys {
+		if !slices.Contains(c.metas, key) {
+			c.fail("%s: meta has no %q; it has: %s", at, key, strings.Join(c.metas, ", "))
+		}
 	}
 	return e
+}
+
+// member finds what an expression calls record.<key>.
+func (c *compiler) member(key, at string) (operand, bool) {
+	if v, ok := c.derivedNamed(key); ok {
+		return v, true
+	}
+	if !c.document {
+		slot, ok := c.input(key, at)
+		return operand{inRecord, slot}, ok
+	}
+	path := record.Path{{Kind: record.Key, Key: key}}
+	if key == record.NamePath {
+		path[0] = record.Segment{Kind: record.Name}
+	}
+	return operand{inRecord, c.slot(path.String(), path.String(), path)}, true
 }
 
 func (c *compiler) skipRule(spec *v1alpha1.SkipRule, at string) {
@@ -215,9 +280,10 @@ func (c *compiler) skipRule(spec *v1alpha1.SkipRule, at string) {
 	}
 }
 
-func (c *compiler) constantFields(constants map[string]string) {
+func (c *compiler) constantFields(constants map[string]string, place string) []constant {
+	var out []constant
 	for _, name := range slices.Sorted(maps.Keys(constants)) {
-		at := "spec.constants." + name
+		at := place + "." + name
 		t, ok := c.target(name, at)
 		if !ok {
 			continue
@@ -227,8 +293,9 @@ func (c *compiler) constantFields(constants map[string]string) {
 			c.fail("%s: %w", at, reasonOf(err))
 			continue
 		}
-		c.constants = append(c.constants, constant{t, value})
+		out = append(out, constant{t, value})
 	}
+	return out
 }
 
 // reasonOf is the error without the field, which the place names already.
@@ -252,9 +319,13 @@ func (c *compiler) finish() {
 	if ok && !c.hasConstant(t) {
 		c.constants = append(c.constants, constant{t, defaultConfidence})
 	}
-	for i := range c.targets {
-		if t := &c.targets[i]; t.required && len(t.inputs) == 1 && t.inputs[0] >= 0 {
-			c.inputs[t.inputs[0]].Required = true
+	c.deriveSources()
+	c.targetOf = c.byField
+	for i := range c.variants {
+		for _, t := range c.variants[i].required {
+			if in := c.targets[t].inputs; len(in) == 1 && in[0] >= 0 && len(c.variants) == 1 {
+				c.inputs[in[0]].Required = true
+			}
 		}
 	}
 }

@@ -7,6 +7,8 @@ import "github.com/weir-project/weir/pipeline/parse/record"
 type Record struct {
 	// Values by input, see Program.Inputs.
 	Values []record.Value
+	// derived are the values of derive rules.
+	derived []record.Value
 	// Columns and Cells of a table; a record may have more cells than columns.
 	Columns, Cells []string
 	// JSON is the text of a JSON record, Name its member name where records are

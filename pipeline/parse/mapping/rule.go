@@ -16,20 +16,24 @@ type rule struct {
 	target int
 	field  event.Field
 	// One of them gives the value.
-	from     []int
+	from     []operand
 	constant *string
 	expr     *expression
 
-	when    *expression
-	null    []string
-	extract *regexp.Regexp
-	group   int
-	split   string
-	values  *valueMap
-	times   *times
-	drop    bool
-	list    bool
-	extra   bool
+	when      *expression
+	null      []string
+	extract   *regexp.Regexp
+	group     int
+	split     string
+	transform transforms
+	values    *valueMap
+	times     *times
+	typ       v1alpha1.ExtraType
+	drop      bool
+	list      bool
+	extra     bool
+	// observable: the value says which field it is for.
+	observable bool
 	// plain: the value goes into the field as it is.
 	plain bool
 }
@@ -42,56 +46,57 @@ type valueMap struct {
 	missing    string // reason for a value without an entry
 }
 
-func (c *compiler) rule(spec *v1alpha1.MappingRule, at string) {
-	t, ok := c.target(spec.Field, at+".field")
-	if !ok {
-		return
+func (c *compiler) rule(spec *v1alpha1.MappingRule, at string) (r rule, required, ok bool) {
+	if spec.Field == observable {
+		r.target = c.observables()
+	} else if r.target, ok = c.target(spec.Field, at+".field"); !ok {
+		return r, false, false
 	}
-	tgt := &c.targets[t]
-	tgt.required = tgt.required || spec.Required
-	field := tgt.field
-	r := rule{
-		target: t, field: field, null: spec.Nulls, split: spec.Split, constant: spec.Value,
-		drop:  spec.OnInvalid == v1alpha1.InvalidDrop,
-		list:  field.List(),
-		extra: field.Kind() == event.KindJSON,
+	field := c.targets[r.target].field
+	r.field, r.null, r.split, r.constant = field, spec.Nulls, spec.Split, spec.Value
+	r.drop = spec.OnInvalid == v1alpha1.InvalidDrop
+	if r.observable = spec.Field == observable; !r.observable {
+		r.list, r.extra = field.List(), field.Kind() == event.KindJSON
 	}
 	c.source(spec, at, &r)
 	if spec.When != "" {
 		r.when = c.expression(spec.When, at+".when", "", true)
 	}
 	c.steps(spec, at, &r)
-	r.plain = r.extract == nil && r.split == "" && r.values == nil && r.times == nil
-	c.rules = append(c.rules, r)
+	r.plain = r.extract == nil && r.split == "" && r.values == nil && r.times == nil && len(r.transform) == 0 &&
+		(r.typ == "" || r.typ == v1alpha1.ExtraText)
+	return r, spec.Required, true
 }
 
 // source compiles where the value comes from.
 func (c *compiler) source(spec *v1alpha1.MappingRule, at string, r *rule) {
 	given := 0
+	inputs := &c.targets[r.target].inputs
 	if len(spec.From) > 0 {
 		given++
-		for i, name := range spec.From {
-			slot, ok := c.input(name, fmt.Sprintf("%s.from[%d]", at, i))
-			if !ok {
-				continue
+		r.from = c.operands(spec.From, at+".from")
+		for _, v := range r.from {
+			slot := -1
+			if v.of == inRecord {
+				slot = v.i
+				c.fills(slot, spec.Field)
+			} else if v.of == inDerived {
+				c.derivedFills(v.i, spec.Field)
 			}
-			r.from = append(r.from, slot)
-			c.fills(slot, spec.Field)
-			tgt := &c.targets[r.target]
-			if !slices.Contains(tgt.inputs, slot) {
-				tgt.inputs = append(tgt.inputs, slot)
+			if slot < 0 || !slices.Contains(*inputs, slot) {
+				*inputs = append(*inputs, slot)
 			}
 		}
 	}
 	if spec.Value != nil {
 		given++
 		// Something else than the rule's input could make the field present.
-		c.targets[r.target].inputs = append(c.targets[r.target].inputs, -1)
+		*inputs = append(*inputs, -1)
 	}
 	if spec.Expr != "" {
 		given++
 		r.expr = c.expression(spec.Expr, at+".expr", spec.Field, false)
-		c.targets[r.target].inputs = append(c.targets[r.target].inputs, -1)
+		*inputs = append(*inputs, -1)
 	}
 	if given != 1 {
 		c.fail("%s: needs exactly one of from, value and expr", at)
@@ -108,11 +113,15 @@ func (c *compiler) steps(spec *v1alpha1.MappingRule, at string, r *rule) {
 			r.extract, r.group = re, min(re.NumSubexp(), 1)
 		}
 	}
-	if spec.Split != "" && !r.list && !r.extra {
+	if spec.Split != "" && !r.list && !r.extra || spec.Split != "" && r.observable {
 		c.fail("%s.split: %s takes one value; use spec.explode to make an event of each part", at, spec.Field)
 	}
 	if spec.Values != nil {
 		c.valueMap(spec.Values, at+".values", r)
+	}
+	r.transform = spec.Transform
+	if r.typ = spec.Type; r.typ != "" && !r.extra {
+		c.fail("%s.type: is for extras; %s has a type of its own", at, spec.Field)
 	}
 	c.times(spec, at, r)
 	if spec.Value != nil {
@@ -121,7 +130,7 @@ func (c *compiler) steps(spec *v1alpha1.MappingRule, at string, r *rule) {
 }
 
 func (c *compiler) times(spec *v1alpha1.MappingRule, at string, r *rule) {
-	isTime := r.field.Kind() == event.KindTime
+	isTime := !r.observable && r.field.Kind() == event.KindTime
 	switch {
 	case spec.Time == nil && isTime:
 		r.times = isoTimes
@@ -138,7 +147,8 @@ func (c *compiler) times(spec *v1alpha1.MappingRule, at string, r *rule) {
 
 // constantValue tries a constant out, unless it is translated first.
 func (c *compiler) constantValue(at string, r *rule) {
-	if r.values != nil || r.extract != nil || r.split != "" || r.times != nil && r.times != isoTimes {
+	if r.observable || r.values != nil || r.extract != nil || r.split != "" || len(r.transform) > 0 || r.typ != "" ||
+		r.times != nil && r.times != isoTimes {
 		return
 	}
 	if err := r.field.Set(&event.Event{}, *r.constant); err != nil {
@@ -172,7 +182,7 @@ func (c *compiler) valueMap(spec *v1alpha1.ValueMap, at string, r *rule) {
 // translated checks that the field takes the result of a translation; the empty
 // one means no value.
 func (c *compiler) translated(to, at string, r *rule) {
-	if to == "" || r.field.Kind() == event.KindTime || r.extra {
+	if to == "" || r.observable || r.field.Kind() == event.KindTime || r.extra {
 		return
 	}
 	if err := r.field.Set(&event.Event{}, to); err != nil {

@@ -3,6 +3,8 @@ package mapping
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +36,10 @@ type Runner struct {
 	set []state
 	// explode has a walker for each rule of a JSON Program.
 	walkers []*record.Walker
+	// unpackers has a walker for each derive rule that unpacks.
+	unpackers []*record.Walker
+	// known is what is known of the payload, by name.
+	known   map[string]string
 	missing func(slot int) string
 	// quoted holds the JSON of extras of one record.
 	quoted []byte
@@ -52,12 +58,17 @@ const (
 // NewRunner makes a Runner for one payload. missing says why an input cannot have
 // a value in this payload; "" if it can. It may be nil.
 func (p *Program) NewRunner(m Meta, missing func(slot int) string) *Runner {
-	r := &Runner{p: p, meta: m, set: make([]state, len(p.targets)), missing: missing}
+	r := &Runner{p: p, meta: m, set: make([]state, len(p.targets)), missing: missing, known: knownOf(m)}
 	r.scope = &scope{
-		record: &celRecord{program: p, made: make([]ref.Val, len(p.inputs))},
-		meta: types.NewStringStringMap(types.DefaultTypeAdapter, map[string]string{
-			"url": m.URL, "filename": m.Filename, "collected": m.Collected.UTC().Format(time.RFC3339Nano),
-		}),
+		record: &celRecord{program: p, runner: r, made: make([]ref.Val, len(p.inputs)+len(p.derived))},
+		meta:   types.NewStringStringMap(types.DefaultTypeAdapter, r.known),
+	}
+	for _, d := range p.derive {
+		var w *record.Walker
+		if d.tree != nil {
+			w = record.NewWalker(d.tree)
+		}
+		r.unpackers = append(r.unpackers, w)
 	}
 	for _, e := range p.explode {
 		var w *record.Walker
@@ -68,6 +79,24 @@ func (p *Program) NewRunner(m Meta, missing func(slot int) string) *Runner {
 	}
 	return r
 }
+
+// knownOf is what is known of a payload before it is read.
+func knownOf(m Meta) map[string]string {
+	known := map[string]string{
+		"url": m.URL, "filename": m.Filename, "basename": path.Base(m.Filename),
+		"collected": m.Collected.UTC().Format(time.RFC3339Nano),
+	}
+	if u, err := url.Parse(m.URL); err == nil && u.Path != "" && u.Path != "/" {
+		known["basename"] = path.Base(u.Path)
+	}
+	if known["basename"] == "." || known["basename"] == "/" {
+		known["basename"] = ""
+	}
+	return known
+}
+
+// Know notes a value that the input has captured. It is copied.
+func (r *Runner) Know(name, value string) { r.known[name] = strings.Clone(value) }
 
 // Skip reports whether a skip rule drops the record, and its reason.
 func (r *Runner) Skip(rec *Record) (reason string, skip bool, fail *Failure) {
@@ -85,13 +114,15 @@ func (r *Runner) Skip(rec *Record) (reason string, skip bool, fail *Failure) {
 	return "", false, nil
 }
 
-// Map fills e, which must be empty, from the record and validates it. Skip must
-// have been called for the record. The text of e aliases that of the record.
-func (r *Runner) Map(rec *Record, e *event.Event) *Failure {
+// Map fills e, which must be empty, as the i-th of the events that the record may
+// become, and validates it. Skip must have been called for the record. The text of
+// e aliases that of the record.
+func (r *Runner) Map(i int, rec *Record, e *event.Event) *Failure {
 	clear(r.set)
 	r.quoted = r.quoted[:0]
-	for i := range r.p.rules {
-		rule := &r.p.rules[i]
+	v := &r.p.variants[i]
+	for i := range v.rules {
+		rule := &v.rules[i]
 		if r.set[rule.target] != unset {
 			continue
 		}
@@ -99,22 +130,24 @@ func (r *Runner) Map(rec *Record, e *event.Event) *Failure {
 			return fail
 		}
 	}
-	for _, k := range r.p.constants {
-		if r.set[k.target] != unset {
-			continue
-		}
-		if err := r.p.targets[k.target].field.Set(e, k.value); err != nil {
-			return failure(err)
-		}
-		r.set[k.target] = isSet
+	if fail := r.fill(v.constants, e); fail != nil {
+		return fail
 	}
-	for i := range r.p.targets {
-		if r.p.targets[i].required && r.set[i] == unset {
-			return r.lacking(i)
+	for _, l := range r.p.lookups {
+		if fail := r.fill(l.fields(r, rec), e); fail != nil {
+			return fail
+		}
+	}
+	if fail := r.fill(r.p.constants, e); fail != nil {
+		return fail
+	}
+	for _, t := range v.required {
+		if r.set[t] == unset {
+			return r.lacking(t)
 		}
 	}
 	r.defaults(e)
-	return r.validate(e)
+	return r.validate(v, e)
 }
 
 // defaults fills what the record does not say from what is known of the payload.
@@ -129,11 +162,12 @@ func (r *Runner) defaults(e *event.Event) {
 	if r.meta.Restriction == 0 {
 		e.Restriction = max(e.Restriction, event.RestrictionNeedToKnow)
 	}
+	r.expire(e)
 }
 
 // validate drops values that do not go together with others, where the rule
 // allows it, and then validates again.
-func (r *Runner) validate(e *event.Event) *Failure {
+func (r *Runner) validate(v *variant, e *event.Event) *Failure {
 	for {
 		err := event.Validate(e)
 		if err == nil {
@@ -141,8 +175,8 @@ func (r *Runner) validate(e *event.Event) *Failure {
 		}
 		fail := failure(err)
 		name, _, _ := strings.Cut(fail.Field, "[")
-		t := slices.IndexFunc(r.p.targets, func(t target) bool { return t.field.Name() == name })
-		if t < 0 || r.set[t] != isDroppable || r.p.targets[t].required {
+		t := slices.IndexFunc(r.p.targets, func(t target) bool { return t.name == name })
+		if t < 0 || r.set[t] != isDroppable || slices.Contains(v.required, t) {
 			return fail
 		}
 		r.set[t] = isSet
@@ -172,17 +206,17 @@ func (r *Runner) lacking(t int) *Failure {
 		names = append(names, fmt.Sprintf("%q", r.p.inputs[slot].Name))
 		if r.missing != nil && len(tgt.inputs) == 1 {
 			if why := r.missing(slot); why != "" {
-				return &Failure{tgt.field.Name(), why}
+				return &Failure{tgt.name, why}
 			}
 		}
 	}
 	switch len(names) {
 	case 0:
-		return &Failure{tgt.field.Name(), "is required, but no rule gives a value"}
+		return &Failure{tgt.name, "is required, but no rule gives a value"}
 	case 1:
-		return &Failure{tgt.field.Name(), "is required, but " + names[0] + " has no value"}
+		return &Failure{tgt.name, "is required, but " + names[0] + " has no value"}
 	}
-	return &Failure{tgt.field.Name(), "is required, but none of " + strings.Join(names, ", ") + " has a value"}
+	return &Failure{tgt.name, "is required, but none of " + strings.Join(names, ", ") + " has a value"}
 }
 
 // apply runs one rule. Where it yields a value it marks the target as set.
@@ -190,7 +224,7 @@ func (r *Runner) apply(rule *rule, rec *Record, e *event.Event) *Failure {
 	if rule.when != nil {
 		holds, err := rule.when.holds(r.scope)
 		if err != nil {
-			return &Failure{rule.field.Name(), "condition: " + err.Error()}
+			return &Failure{rule.name(), "condition: " + err.Error()}
 		}
 		if !holds {
 			return nil
@@ -202,8 +236,8 @@ func (r *Runner) apply(rule *rule, rec *Record, e *event.Event) *Failure {
 	case rule.constant != nil:
 		return r.value(rule, e, record.Value{Text: *rule.constant, Kind: record.String})
 	}
-	for _, slot := range rule.from {
-		v := rec.Values[slot]
+	for _, from := range rule.from {
+		v := r.get(rec, from)
 		if v.Present() && !rule.isNull(v.Text) {
 			return r.value(rule, e, v)
 		}
@@ -214,10 +248,10 @@ func (r *Runner) apply(rule *rule, rec *Record, e *event.Event) *Failure {
 func (r *Runner) applyExpression(rule *rule, e *event.Event) *Failure {
 	res, err := rule.expr.eval(r.scope)
 	if err != nil {
-		return r.invalid(rule, &Failure{rule.field.Name(), err.Error()})
+		return r.invalid(rule, &Failure{rule.name(), err.Error()})
 	}
 	switch {
-	case res.isTime && (rule.extra || rule.field.Kind() == event.KindTime):
+	case res.isTime && !rule.observable && (rule.extra || rule.field.Kind() == event.KindTime):
 		return r.outcome(rule, rule.field.SetTime(e, res.time))
 	case res.isTime:
 		return r.value(rule, e, record.Value{Text: res.time.UTC().Format(time.RFC3339Nano), Kind: record.String})
@@ -228,6 +262,14 @@ func (r *Runner) applyExpression(rule *rule, e *event.Event) *Failure {
 		return nil
 	}
 	return r.value(rule, e, res.value)
+}
+
+// name is the field that the rule fills, for reasons.
+func (r *rule) name() string {
+	if r.observable {
+		return observable
+	}
+	return r.field.Name()
 }
 
 func (r *rule) isNull(s string) bool {

@@ -3,8 +3,10 @@ package mapping
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/parse/record"
 )
@@ -23,7 +25,7 @@ func (r *Runner) value(rule *rule, e *event.Event, v record.Value) *Failure {
 		return r.extra(rule, e, v)
 	}
 	if v.Kind >= record.Object {
-		return r.invalid(rule, &Failure{rule.field.Name(), "takes one value, not an " + v.Kind.String() +
+		return r.invalid(rule, &Failure{rule.name(), "takes one value, not an " + v.Kind.String() +
 			"; name a path inside it, or explode it"})
 	}
 	return r.text(rule, e, v.Text)
@@ -88,9 +90,8 @@ func (r *Runner) several(rule *rule, e *event.Event, parts []record.Value) *Fail
 			continue
 		}
 		if count++; count > 1 && !rule.list {
-			rule.field.Clear(e)
-			r.set[rule.target] = unset
-			return r.invalid(rule, &Failure{rule.field.Name(), "takes one value, not several; explode the record"})
+			r.unset(rule, e)
+			return r.invalid(rule, &Failure{rule.name(), "takes one value, not several; explode the record"})
 		}
 		fail := r.element(rule, e, v)
 		if fail != nil {
@@ -100,9 +101,24 @@ func (r *Runner) several(rule *rule, e *event.Event, parts []record.Value) *Fail
 	return nil
 }
 
+// unset takes back what the first of several values has set.
+func (r *Runner) unset(rule *rule, e *event.Event) {
+	r.set[rule.target] = unset
+	if !rule.observable {
+		rule.field.Clear(e)
+		return
+	}
+	for _, name := range observableFields {
+		if t := r.p.targetOf[name]; r.set[t] == isDroppable {
+			r.set[t] = unset
+			r.p.targets[t].field.Clear(e)
+		}
+	}
+}
+
 func (r *Runner) element(rule *rule, e *event.Event, v record.Value) *Failure {
 	if v.Kind >= record.Object {
-		return r.invalid(rule, &Failure{rule.field.Name(), "takes text, not an " + v.Kind.String()})
+		return r.invalid(rule, &Failure{rule.name(), "takes text, not an " + v.Kind.String()})
 	}
 	return r.part(rule, e, v.Text)
 }
@@ -149,29 +165,44 @@ func (r *Runner) array(rule *rule, e *event.Event, parts []record.Value) *Failur
 	}
 	raw, err := json.Marshal(list)
 	if err != nil {
-		return r.invalid(rule, &Failure{rule.field.Name(), err.Error()})
+		return r.invalid(rule, &Failure{rule.name(), err.Error()})
 	}
 	return r.outcome(rule, rule.field.SetJSON(e, raw))
 }
 
-// single translates one text, reads it as a time if it is one, and sets it.
+// single transforms and translates one text, reads it as a time if it is one, and
+// sets it.
 func (r *Runner) single(rule *rule, e *event.Event, s string) *Failure {
+	if len(rule.transform) > 0 {
+		changed, reason := rule.transform.apply(s)
+		if reason != "" {
+			return r.invalid(rule, &Failure{rule.name(), fmt.Sprintf("%.128q %s", s, reason)})
+		}
+		if s = strings.TrimSpace(changed); rule.isNull(s) {
+			return nil
+		}
+	}
 	if rule.values != nil {
 		to, ok := rule.values.translate(s)
 		if !ok {
-			return r.invalid(rule, &Failure{rule.field.Name(), fmt.Sprintf("%.128q %s", s, rule.values.missing)})
+			return r.invalid(rule, &Failure{rule.name(), fmt.Sprintf("%.128q %s", s, rule.values.missing)})
 		}
 		if to == "" {
 			return nil
 		}
 		s = to
 	}
-	if rule.times == nil {
+	switch {
+	case rule.observable:
+		return r.observe(rule, e, s)
+	case rule.typ != "":
+		return r.typed(rule, e, s)
+	case rule.times == nil:
 		return r.outcome(rule, rule.field.Set(e, s))
 	}
 	t, ok := rule.times.read(s)
 	if !ok {
-		return r.invalid(rule, &Failure{rule.field.Name(), fmt.Sprintf("%.128q is no time of the form %s", s, rule.times.names)})
+		return r.invalid(rule, &Failure{rule.name(), fmt.Sprintf("%.128q is no time of the form %s", s, rule.times.names)})
 	}
 	return r.outcome(rule, rule.field.SetTime(e, t))
 }
@@ -194,4 +225,42 @@ func (r *Runner) invalid(rule *rule, fail *Failure) *Failure {
 		return nil
 	}
 	return fail
+}
+
+// typed gives an extra the JSON type that its rule says.
+func (r *Runner) typed(rule *rule, e *event.Event, s string) *Failure {
+	raw, ok := typedJSON(rule.typ, s)
+	if !ok {
+		return r.invalid(rule, &Failure{rule.name(), fmt.Sprintf("%.128q is no %s", s, strings.ToLower(string(rule.typ)))})
+	}
+	return r.outcome(rule, rule.field.SetJSON(e, raw))
+}
+
+func typedJSON(typ v1alpha1.ExtraType, s string) (json.RawMessage, bool) {
+	switch typ {
+	case v1alpha1.ExtraInteger:
+		n, err := strconv.ParseInt(strings.TrimPrefix(s, "+"), 10, 64)
+		return strconv.AppendInt(nil, n, 10), err == nil
+	case v1alpha1.ExtraNumber:
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil || f-f != 0 {
+			return nil, false
+		}
+		return strconv.AppendFloat(nil, f, 'f', -1, 64), true
+	case v1alpha1.ExtraBoolean:
+		switch strings.ToLower(s) {
+		case "true", "yes", "y", "t", "1", "on":
+			return json.RawMessage("true"), true
+		case "false", "no", "n", "f", "0", "off":
+			return json.RawMessage("false"), true
+		}
+		return nil, false
+	case v1alpha1.ExtraJSON:
+		v, err := record.Parse(s)
+		if err != nil || v.Kind == record.String {
+			return json.RawMessage(s), err == nil
+		}
+		return json.RawMessage(v.Text), true
+	}
+	return record.AppendString(nil, s), true
 }

@@ -24,7 +24,7 @@ func TestExtrasAreQuotedAsTheEventDoes(t *testing.T) {
 		if _, _, fail := r.Skip(rec); fail != nil {
 			t.Fatal(fail)
 		}
-		fail := r.Map(rec, &got)
+		fail := r.Map(0, rec, &got)
 		if err := field.Set(&want, text); (err != nil) != (fail != nil) {
 			t.Errorf("%q: %v, but Set gives %v", text, fail, err)
 		}
@@ -58,7 +58,7 @@ constants: {category: bots}`), Options{})
 		if _, _, fail := r.Skip(rec); fail != nil {
 			t.Fatal(fail)
 		}
-		if fail := r.Map(rec, &e); fail != nil {
+		if fail := r.Map(0, rec, &e); fail != nil {
 			t.Fatal(fail)
 		}
 	}); n > 0 {

@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +32,10 @@ var namedLayouts = map[string]layout{
 	"unix":    parseUnix(time.Second),
 	"unix_ms": parseUnix(time.Millisecond),
 	"unix_us": parseUnix(time.Microsecond),
+	// unix_auto takes the unit by the number of digits.
+	"unix_auto": parseUnixAuto,
+	"windows":   parseWindows,
+	"fuzzy":     parseFuzzy,
 }
 
 // compileTimes reads a TimeSpec; at is its place in the Parser.
@@ -93,6 +98,41 @@ func parseUnix(unit time.Duration) layout {
 		}
 		return time.Unix(sec, nanos).UTC(), ok && i == len(s)
 	}
+}
+
+// parseUnixAuto reads seconds, milliseconds, microseconds or nanoseconds since
+// 1970, by the number of digits: 10, 13, 16 or 19 for the times from 2001 to 2286.
+func parseUnixAuto(s string, zone *time.Location) (time.Time, bool) {
+	whole := len(s)
+	if i := strings.IndexByte(s, '.'); i >= 0 {
+		whole = i
+	}
+	switch {
+	case whole <= 11:
+		return parseUnix(time.Second)(s, zone)
+	case whole <= 14:
+		return parseUnix(time.Millisecond)(s, zone)
+	case whole <= 17:
+		return parseUnix(time.Microsecond)(s, zone)
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || whole != 19 {
+		return time.Time{}, false
+	}
+	return time.Unix(0, n).UTC(), true
+}
+
+// windowsEpoch is 1601-01-01 in seconds since 1970.
+const windowsEpoch = -11644473600
+
+// parseWindows reads 100 ns since 1601, the file times of Windows.
+func parseWindows(s string, _ *time.Location) (time.Time, bool) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	sec := n/1e7 + windowsEpoch
+	if err != nil || n < 0 || sec > maxSeconds {
+		return time.Time{}, false
+	}
+	return time.Unix(sec, n%1e7*100).UTC(), true
 }
 
 // fraction reads digits after a decimal point as nanoseconds; n is how many

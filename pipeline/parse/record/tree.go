@@ -1,5 +1,7 @@
 package record
 
+import "slices"
+
 // Tree is a set of paths, each with a slot for the value found there. It is
 // safe for concurrent use; a Walker is not.
 type Tree struct {
@@ -91,6 +93,9 @@ func (n *node) at(i int) *node {
 
 // leaf reports that nothing below the value is asked for.
 func (n *node) leaf() bool { return n == nil || len(n.keys) == 0 && len(n.index) == 0 }
+
+// Has reports whether a path of the tree has the slot.
+func (t *Tree) Has(slot int) bool { return slices.Contains(t.slots, slot) }
 
 // Clear makes the values of all slots of the tree absent.
 func (t *Tree) Clear(out []Value) {
