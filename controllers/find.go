@@ -19,6 +19,16 @@ func (s *setup) feedsOfExchange(ctx context.Context, o client.Object) requests {
 	return requestsFor(append(w.FeedSources(world.NamesExchange(exchangeRef(o))), w.FeedSources(client.InNamespace(o.GetNamespace()))...))
 }
 
+// feedsOfParser are the feeds that use a Parser, or one that builds on it.
+func (s *setup) feedsOfParser(ctx context.Context, o client.Object) requests {
+	w := s.world(ctx)
+	out := requestsFor(w.FeedSources(world.UsesParser(exchangeRef(o))...))
+	for _, p := range w.BuiltOn(exchangeRef(o)) {
+		out = append(out, requestsFor(w.FeedSources(world.UsesParser(exchangeRef(p))...))...)
+	}
+	return out
+}
+
 func (s *setup) subscriptionsOfExchange(ctx context.Context, o client.Object) requests {
 	w := s.world(ctx)
 	return requestsFor(append(w.Subscriptions(world.NamesExchange(exchangeRef(o))), w.Subscriptions(client.InNamespace(o.GetNamespace()))...))

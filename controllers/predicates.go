@@ -57,6 +57,11 @@ var (
 		GenericFunc: func(event.GenericEvent) bool { return false },
 	}
 
+	// bases is a Parser that comes, goes, or builds on another one than before.
+	bases = builder.WithPredicates(update{differ: func(was, is client.Object) bool {
+		return !equality.Semantic.DeepEqual(was.(*v1alpha1.Parser).Spec.Base, is.(*v1alpha1.Parser).Spec.Base)
+	}})
+
 	// onlyPresence passes what comes and goes, onlyDeleted what goes.
 	onlyPresence = predicate.Funcs{
 		UpdateFunc:  func(event.UpdateEvent) bool { return false },

@@ -164,8 +164,8 @@ func (s *setup) feedSource(r reconcile.Reconciler) error {
 		Watches(&v1alpha1.Exchange{}, mapped(s.feedsOfExchange), spec).
 		Watches(&appsv1.Deployment{}, mapped(s.feedsOfShard), shard).
 		Watches(&v1alpha1.Parser{}, mapped(func(ctx context.Context, o client.Object) requests {
-			return requestsFor(s.world(ctx).FeedSources(world.UsesParser(exchangeRef(o))...))
-		}), builder.WithPredicates(onlyPresence)).
+			return s.feedsOfParser(ctx, o)
+		}), bases).
 		// What was in the way may be gone.
 		Watches(&v1alpha1.FeedSource{}, mapped(s.feedsBeside), builder.WithPredicates(left)).
 		Watches(&v1alpha1.Subscription{}, mapped(s.feedsBeside), builder.WithPredicates(left)).
@@ -188,6 +188,9 @@ func (s *setup) parser(r reconcile.Reconciler) error {
 		}), acceptance).
 		Watches(&v1alpha1.Exchange{}, mapped(func(ctx context.Context, o client.Object) requests {
 			return s.parsersOf(ctx, exchangeRef(o))
+		}), spec).
+		Watches(&v1alpha1.Parser{}, mapped(func(ctx context.Context, o client.Object) requests {
+			return requestsFor(s.world(ctx).BuiltOn(exchangeRef(o)))
 		}), spec).
 		Watches(&appsv1.Deployment{}, mapped(s.parsersOfShard), shard)
 	return s.watchSecrets(b, &v1alpha1.Parser{}, nil).Complete(r)

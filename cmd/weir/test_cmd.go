@@ -29,7 +29,7 @@ func newTest() *cobra.Command {
 				if len(p.Spec.Examples) == 0 {
 					fmt.Fprintf(out, "none  %s/%s has no examples\n", p.Namespace, p.Name)
 				}
-				for _, r := range parse.RunExamples(&p.Spec) {
+				for _, r := range parse.RunExamples(res.ParserSpec(p)) {
 					if r.OK {
 						passed++
 						fmt.Fprintf(out, "ok    %s/%s: %s\n", p.Namespace, p.Name, r.Name)

@@ -84,7 +84,7 @@ func try(cmd *cobra.Command, o *tryOptions, payload string) (rejected bool, err 
 	if err != nil {
 		return false, err
 	}
-	parser, err := parse.Compile(&spec.Spec)
+	parser, err := parse.Compile(res.ParserSpec(spec))
 	if err != nil {
 		return false, err
 	}

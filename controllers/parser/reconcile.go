@@ -148,7 +148,7 @@ func (r *Reconciler) configure(ctx context.Context, o *observed) error {
 	if err := o.link.Ready(); err != nil {
 		return err
 	}
-	value, err := json.Marshal(plan.MonitorOf(o.parser, o.accepted))
+	value, err := json.Marshal(plan.MonitorOf(o.world, o.parser, o.accepted))
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}

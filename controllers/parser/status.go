@@ -11,7 +11,9 @@ import (
 	"github.com/weir-project/weir/api/v1alpha1"
 	v1alpha1ac "github.com/weir-project/weir/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/weir-project/weir/controllers/internal/condition"
+	"github.com/weir-project/weir/controllers/internal/failure"
 	"github.com/weir-project/weir/controllers/internal/scope"
+	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -26,6 +28,10 @@ func computeStatus(o *observed, now time.Time) v1alpha1.ParserStatus {
 		Bindings: bindings(o),
 	}
 	summary := condition.Summary{Err: errors.Join(o.workload, o.configured)}
+	if p.Spec.Base != nil {
+		_, problems := plan.ParserSpec(o.world, p)
+		summary.Parts = append(summary.Parts, condition.Of(v1alpha1.ConditionAccepted, failure.Problems(problems), ""))
+	}
 	if o.exchange == nil {
 		summary.Message = "no FeedSource uses it"
 		if o.workload != nil {

@@ -94,8 +94,11 @@ func (b *builder) feedSources() {
 
 func (b *builder) monitors() {
 	for _, p := range b.world.parsers {
+		if _, problems := ParserSpec(b.world, p); !b.fits(problems) {
+			continue
+		}
 		if feeds := b.feeds[Ref{p.Namespace, p.Name}]; len(feeds) > 0 {
-			b.plan.Monitors = append(b.plan.Monitors, MonitorOf(p, feeds))
+			b.plan.Monitors = append(b.plan.Monitors, MonitorOf(b.world, p, feeds))
 		}
 	}
 }
@@ -142,10 +145,14 @@ func CollectorOf(f *v1alpha1.FeedSource) Collector {
 }
 
 // MonitorOf is the configuration of a Parser's monitor, with the accepted feeds
-// that use it. A suspended feed keeps its monitor: what was collected is still
-// processed.
-func MonitorOf(p *v1alpha1.Parser, feeds []*v1alpha1.FeedSource) Monitor {
-	m := Monitor{Namespace: p.Namespace, Name: p.Name, Spec: *p.Spec.DeepCopy(), Feeds: make([]MonitorFeed, 0, len(feeds))}
+// that use it; its spec has what its bases add. A suspended feed keeps its monitor:
+// what was collected is still processed.
+func MonitorOf(w World, p *v1alpha1.Parser, feeds []*v1alpha1.FeedSource) Monitor {
+	spec, problems := ParserSpec(w, p)
+	if len(problems) > 0 {
+		spec = &p.Spec // with such a Parser no feed is accepted
+	}
+	m := Monitor{Namespace: p.Namespace, Name: p.Name, Spec: *spec.DeepCopy(), Feeds: make([]MonitorFeed, 0, len(feeds))}
 	for _, f := range feeds {
 		m.Feeds = append(m.Feeds, MonitorFeed{f.Name, sourceOf(f), f.Spec.FormatPolicy, f.Spec.Policy})
 	}

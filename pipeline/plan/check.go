@@ -89,9 +89,11 @@ func CheckExchange(w World, e *v1alpha1.Exchange) []Problem {
 func CheckFeedSource(w World, f *v1alpha1.FeedSource) []Problem {
 	c := checker{kind: "FeedSource", object: f}
 	attached := c.attachment(w, f.Spec.ExchangeRef)
-	if w.Parser(Ref{f.Namespace, f.Spec.ParserRef.Name}) == nil {
+	if p := w.Parser(Ref{f.Namespace, f.Spec.ParserRef.Name}); p == nil {
 		c.add(v1alpha1.ReasonReferenceMissing, "spec.parserRef.name", "there is no Parser %q in namespace %s%s",
 			f.Spec.ParserRef.Name, f.Namespace, hint(w.ParserNames(f.Namespace)))
+	} else if _, problems := ParserSpec(w, p); len(problems) > 0 {
+		c.add(problems[0].Reason, "spec.parserRef.name", "the Parser %q cannot be used: %s: %s", p.Name, problems[0].Field, problems[0].Message)
 	}
 	c.schedule(f.Spec.Schedule)
 	if !attached {

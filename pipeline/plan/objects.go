@@ -44,6 +44,9 @@ type holding struct {
 	name     string
 }
 
+// NewWorld answers the questions of checks from objects.
+func NewWorld(o Objects) World { return newWorld(o) }
+
 func newWorld(o Objects) *world {
 	w := &world{
 		exchanges: sorted[v1alpha1.Exchange](o.Exchanges), feedSources: sorted[v1alpha1.FeedSource](o.FeedSources),

@@ -48,6 +48,13 @@ type Result struct {
 	Count int
 }
 
+// ParserSpec is the spec of a Parser with what its bases add; nil if they are not
+// there, which Problems tell.
+func (r *Result) ParserSpec(p *v1alpha1.Parser) *v1alpha1.ParserSpec {
+	spec, _ := plan.ParserSpec(plan.NewWorld(r.Objects), p)
+	return spec
+}
+
 // Load reads and judges a file or folder. The compiled definitions are not kept:
 // they are large, and a process that goes on running seldom needs them. The error is about the definitions,
 // not the manifests: those are told as Problems.

@@ -32,9 +32,14 @@ func (l *loader) add(p plan.Problem) {
 }
 
 func (l *loader) parsers() {
+	w := plan.NewWorld(l.res.Objects)
 	for i := range l.res.Objects.Parsers {
 		p := &l.res.Objects.Parsers[i]
-		if _, err := parse.Compile(&p.Spec); err != nil {
+		spec, problems := plan.ParserSpec(w, p)
+		if len(problems) > 0 {
+			continue // the plan tells
+		}
+		if _, err := parse.Compile(spec); err != nil {
 			// One mistake a line, each "field: what and how to mend it".
 			for line := range strings.Lines(err.Error()) {
 				l.add(plan.Problem{Kind: "Parser", Namespace: p.Namespace, Name: p.Name, Message: strings.TrimSpace(line)})

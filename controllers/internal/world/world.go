@@ -22,6 +22,7 @@ const (
 	IndexOrganisation = "organisation" // Subscription: "<exchange>|<id>"
 	IndexSecret       = "secret"       // FeedSource, Subscription, Exchange: names
 	IndexFeed         = "feed"         // FormatChange: name of the FeedSource
+	IndexBase         = "base"         // Parser: name
 )
 
 // Index registers the indexes.
@@ -57,6 +58,12 @@ func Index(ctx context.Context, ix client.FieldIndexer) error {
 		ix.IndexField(ctx, &v1alpha1.Subscription{}, IndexSecret, sub(func(s *v1alpha1.Subscription) []string {
 			return SecretNames(s.Spec.Access.SecretRefs())
 		})),
+		ix.IndexField(ctx, &v1alpha1.Parser{}, IndexBase, func(o client.Object) []string {
+			if base := o.(*v1alpha1.Parser).Spec.Base; base != nil {
+				return []string{base.Name}
+			}
+			return nil
+		}),
 		ix.IndexField(ctx, &v1alpha1.FormatChange{}, IndexFeed, func(o client.Object) []string {
 			return []string{o.(*v1alpha1.FormatChange).Spec.SourceRef.Name}
 		}),
@@ -178,6 +185,22 @@ func (w *World) ParserNames(namespace string) []string {
 		names = append(names, p.Name)
 	}
 	return names
+}
+
+// BuiltOn are the Parsers that build on one, or on one that does.
+func (w *World) BuiltOn(p plan.Ref) []*v1alpha1.Parser {
+	var out []*v1alpha1.Parser
+	seen := map[string]bool{p.Name: true}
+	for names := []string{p.Name}; len(names) > 0; names = names[1:] {
+		for _, on := range list(w, &v1alpha1.ParserList{}, func(l *v1alpha1.ParserList) []v1alpha1.Parser { return l.Items },
+			client.InNamespace(p.Namespace), client.MatchingFields{IndexBase: names[0]}) {
+			if !seen[on.Name] {
+				seen[on.Name] = true
+				names, out = append(names, on.Name), append(out, on)
+			}
+		}
+	}
+	return out
 }
 
 // NamespaceLabels of a namespace.
