@@ -117,10 +117,10 @@ const (
 
 // BlacklistSpec says how long the entries of a list hold.
 type BlacklistSpec struct {
-	// ExpiresAfter is how long after the time of the list (or its collection, if it
-	// has none) an entry that is not listed again expires. It fills expires where
-	// no rule does. The id of such an event does not depend on times: the same
-	// entry of a newer list is the same event, with a later expires.
+	// ExpiresAfter is how long an entry holds at least after the list was collected.
+	// It fills expires where no rule does, in steps of half of it: an entry that
+	// stays on the list is the same event for that long, and then a new one that
+	// expires later.
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('8760h')",message="must be between 1m and 8760h"
 	// +required
 	ExpiresAfter Duration `json:"expiresAfter"`

@@ -210,7 +210,7 @@ func (r *run) emit() error {
 	if r.groups != nil {
 		return r.groups.add(&r.event)
 	}
-	r.event.ID = r.p.program.ID(&r.event)
+	r.event.ID = event.ComputeID(&r.event)
 	r.stats.Events++
 	return r.sink.Event(&r.event)
 }

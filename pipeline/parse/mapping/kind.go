@@ -26,23 +26,14 @@ func (c *compiler) kind(spec *v1alpha1.ParserSpec) {
 	}
 }
 
-// ID is the identity of an event that Map has made. An entry of a blacklist is
-// the same, whenever it is listed; the list says again and again until when.
-func (p *Program) ID(e *event.Event) event.ID {
-	if p.blacklist == nil {
-		return event.ComputeID(e)
-	}
-	entry := *e
-	entry.Undated = true
-	entry.Until, entry.Expires, entry.FirstSeen, entry.LastSeen = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	entry.Count = event.Opt[uint32]{}
-	return event.ComputeID(&entry)
-}
-
-// expire says until when an entry of a list holds.
+// expire says until when an entry of a list holds: between one and one and a half
+// times the span from now, in steps of half of it. So an entry that stays on the
+// list is the same event for half of the span, and is renewed long before it
+// expires.
 func (r *Runner) expire(e *event.Event) {
 	if b := r.p.blacklist; b != nil && e.Expires.IsZero() {
-		e.Expires = r.meta.Collected.Add(b.after).UTC().Truncate(time.Microsecond)
+		half := (b.after / 2).Truncate(time.Second)
+		e.Expires = r.meta.Collected.UTC().Truncate(half).Add(half + b.after)
 	}
 }
 

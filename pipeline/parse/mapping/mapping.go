@@ -236,7 +236,7 @@ func suggestion(name string) string {
 
 // expression compiles CEL and makes inputs of what it names.
 func (c *compiler) expression(source, at, field string, condition bool) *expression {
-	e, err := compileExpression(source, at, c.document, condition)
+	e, err := compileExpression(source, at, c.document || c.unpacks(), condition)
 	if !c.check(err) {
 		return nil
 	}
@@ -256,6 +256,12 @@ func (c *compiler) expression(source, at, field string, condition bool) *express
 		}
 	}
 	return e
+}
+
+// unpacks reports whether members of record may be other things than text, even in
+// a table.
+func (c *compiler) unpacks() bool {
+	return slices.ContainsFunc(c.derive, func(d *deriveRule) bool { return d.tree != nil })
 }
 
 // member finds what an expression calls record.<key>.

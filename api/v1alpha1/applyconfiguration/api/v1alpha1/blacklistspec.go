@@ -14,10 +14,10 @@ import (
 //
 // BlacklistSpec says how long the entries of a list hold.
 type BlacklistSpecApplyConfiguration struct {
-	// ExpiresAfter is how long after the time of the list (or its collection, if it
-	// has none) an entry that is not listed again expires. It fills expires where
-	// no rule does. The id of such an event does not depend on times: the same
-	// entry of a newer list is the same event, with a later expires.
+	// ExpiresAfter is how long an entry holds at least after the list was collected.
+	// It fills expires where no rule does, in steps of half of it: an entry that
+	// stays on the list is the same event for that long, and then a new one that
+	// expires later.
 	ExpiresAfter *apiv1alpha1.Duration `json:"expiresAfter,omitempty"`
 }
 
