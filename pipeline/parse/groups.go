@@ -14,6 +14,9 @@ import (
 // began first gives its event then, and begins anew if it goes on.
 const maxGroups = 100_000
 
+// grouped is why a record has no event of its own: that of its group counts it.
+const grouped = "grouped"
+
 // grouping is kind: HighFrequency.
 type grouping struct {
 	fields []event.Field
@@ -80,7 +83,7 @@ func (g *groups) add(e *event.Event) error {
 			known.first, known.last = earlier(known.first, e.Time), later(known.last, later(e.Until, e.Time))
 			known.count += n
 			known.event.TLP, known.event.Restriction = max(known.event.TLP, e.TLP), max(known.event.Restriction, e.Restriction)
-			g.run.stats.Merged++
+			g.run.skipped(grouped)
 			return nil
 		}
 		if err := g.end(at); err != nil {
@@ -92,6 +95,7 @@ func (g *groups) add(e *event.Event) error {
 			return err
 		}
 	}
+	g.run.done++
 	key := string(g.key)
 	g.byKey[key] = g.order.PushBack(&group{key, e.Clone(), e.Time, later(e.Until, e.Time), n})
 	return nil

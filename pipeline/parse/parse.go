@@ -56,12 +56,11 @@ type Sink interface {
 }
 
 // Stats accounts for every record: Records + what Explode and Emit added = Events +
-// Merged + Rejected + sum of Skipped.
+// Rejected + sum of Skipped.
 type Stats struct {
 	Records  int64
 	Exploded int64 // records that Explode and Emit added
 	Events   int64
-	Merged   int64 // records that are counted in the event of another one
 	Rejected int64
 	Skipped  map[string]int64 // by reason
 	// Missing are the columns that the mapping uses and the header does not have.

@@ -47,6 +47,29 @@ explode: [{from: a}]`,
 	"text": `
 input: {maxRecordBytes: 64, text: {comment: "#", pattern: '^(?P<a>[^ ]*) (?P<b>.*)'}}
 mapping: [{field: ip, from: [a]}, {field: name, from: [b], nulls: ["-"]}]`,
+	"captures": `
+input: {maxRecordBytes: 64, capture: [{name: a, pattern: '^#(.*)'}, {name: b, pattern: 'x$', footer: true}], text: {comment: "#"}}
+mapping: [{field: observable, from: [line], onInvalid: Drop}, {field: name, from: [$meta.a, $meta.b]}]`,
+	"members": `
+input: {maxRecordBytes: 64, capture: [{name: a, path: b}, {name: b, path: "c[0].b", footer: true}], json: {records: a}}
+mapping: [{field: observable, from: [$], required: true}, {field: name, from: [$meta.a, $meta.b]}]`,
+	"derive and emit": `
+input: {maxRecordBytes: 64, csv: {header: None, columns: [a, b], shortRows: Fill}}
+derive: [{from: [a], pattern: '^(?P<d>[^.]*)[.](?P<e>.*)'}, {from: [b], as: JSON, name: j}, {from: [a], as: URL, name: u}]
+emit: [{when: 'has(record.d)', constants: {category: cnc}}, {when: 'record.a == "x"'}]
+mapping: [{field: ip, from: [j.a, a], onInvalid: Drop}, {field: name, from: [u.file, e, "[3]"]}, {field: extra.n, from: [b], type: JSON, onInvalid: Drop}]
+lookups: [{from: [a, b], entries: {a: {name: x}}, default: {category: bots}}]`,
+	"blacklist": `
+kind: Blacklist
+blacklist: {expiresAfter: 1h}
+input: {maxRecordBytes: 64, text: {}}
+explode: [{from: line, addresses: 16}]
+mapping: [{field: ip, from: [line], transform: [UnpadOctets]}]`,
+	"high frequency": `
+kind: HighFrequency
+highFrequency: {groupBy: [ip, name], window: 10m}
+input: {maxRecordBytes: 64, csv: {header: None, columns: [a, b]}}
+mapping: [{field: ip, from: [a], onInvalid: Drop}, {field: name, from: [b], transform: [Unquote, Lower]}, {field: time, from: ["[2]"], time: {layouts: [fuzzy]}, onInvalid: Drop}]`,
 	"text lines": `
 input: {maxRecordBytes: 64, charset: utf-16le, text: {}}
 mapping: [{field: name, from: [line], extract: "a(.)"}]`,

@@ -206,10 +206,10 @@ const noEmit = "no-emit"
 
 // emit gives the event that has been mapped to the sink, or to its group.
 func (r *run) emit() error {
-	r.done++
 	if r.groups != nil {
 		return r.groups.add(&r.event)
 	}
+	r.done++
 	r.event.ID = event.ComputeID(&r.event)
 	r.stats.Events++
 	return r.sink.Event(&r.event)

@@ -120,6 +120,14 @@ func TestWhatDoesNotFitIsLeftOutAndExplained(t *testing.T) {
 		}, `Exchange default/second: metadata.name: the namespace already has the Exchange "main"`, 2, 1},
 		{"a feed without its parser", func(o *Objects) { o.FeedSources[0].Spec.ParserRef.Name = "lost" },
 			`FeedSource default/a: spec.parserRef.name: there is no Parser "lost" in namespace default (there are: list)`, 1, 1},
+		{"a parser without its base", func(o *Objects) { o.Parsers[0].Spec.Base = &v1alpha1.LocalReference{Name: "lost"} },
+			`Parser default/list: spec.base.name: there is no Parser "lost" in namespace default (there are: list)`, 0, 1},
+		{"parsers in a circle", func(o *Objects) {
+			o.Parsers[0].Spec.Base = &v1alpha1.LocalReference{Name: "other"}
+			o.Parsers = append(o.Parsers, v1alpha1.Parser{ObjectMeta: meta("other"), Spec: v1alpha1.ParserSpec{Base: &v1alpha1.LocalReference{Name: "list"}}})
+		}, `build on one another, or in a circle: list -> other -> list`, 0, 1},
+		{"a feed of a parser without its base", func(o *Objects) { o.Parsers[0].Spec.Base = &v1alpha1.LocalReference{Name: "lost"} },
+			`FeedSource default/a: spec.parserRef.name: the Parser "list" cannot be used: spec.base.name: there is no Parser "lost"`, 0, 1},
 		{"a parser of another namespace", func(o *Objects) { o.Parsers[0].Namespace = "other" },
 			`there is no Parser "list" in namespace default`, 0, 1},
 		{"an exchange that does not allow the namespace", func(o *Objects) {
@@ -171,6 +179,26 @@ func TestWhatDoesNotFitIsLeftOutAndExplained(t *testing.T) {
 					len(p.Collectors), len(p.Subscriptions), tt.collectors, tt.subscriptions)
 			}
 		})
+	}
+}
+
+func TestAMonitorIsToldWhatABaseAdds(t *testing.T) {
+	o := objects()
+	o.Parsers[0].Spec.Base = &v1alpha1.LocalReference{Name: "base"}
+	o.Parsers = append(o.Parsers, v1alpha1.Parser{ObjectMeta: meta("base"), Spec: v1alpha1.ParserSpec{
+		Mapping:   []v1alpha1.MappingRule{{Field: "name", From: []string{"family"}}},
+		Constants: map[string]string{"confidence": "high"},
+	}})
+	p, problems := Build(o)
+	if len(problems) > 0 || len(p.Monitors) != 1 {
+		t.Fatal(problems, p.Monitors)
+	}
+	spec := p.Monitors[0].Spec
+	if last := spec.Mapping[len(spec.Mapping)-1]; last.Field != "name" || spec.Constants["confidence"] != "high" || spec.Base != nil {
+		t.Errorf("the base is missing: %+v", spec)
+	}
+	if len(o.Parsers[0].Spec.Mapping) == len(spec.Mapping) || len(o.Parsers[1].Spec.Mapping) != 1 {
+		t.Error("the Parsers themselves have changed")
 	}
 }
 
