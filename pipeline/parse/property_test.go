@@ -29,6 +29,9 @@ mapping: [{field: ip, from: [a]}, {field: dport, from: [b]}]`,
 input: {maxRecordBytes: 64, charset: windows-1252, csv: {quote: None, delimiter: ";", header: None, columns: [a, b]}}
 mapping: [{field: ip, from: [a]}, {field: name, expr: 'record.b + meta.url'}]
 explode: [{from: b}]`,
+	"csv escapes": `
+input: {maxRecordBytes: 64, csv: {escape: "\\", delimiter: Whitespace, skipLines: 1, shortRows: Fill, header: None, columns: [a, b]}}
+mapping: [{field: ip, from: [a]}, {field: name, expr: 'record.b'}]`,
 	"json": `
 input: {maxRecordBytes: 64, json: {records: a}}
 mapping: [{field: ip, from: ["b[0]", b]}, {field: cves, from: [a.b]}, {field: extra.a, from: [a]}]
