@@ -32,6 +32,19 @@ explode: [{from: b}]`,
 	"csv escapes": `
 input: {maxRecordBytes: 64, csv: {escape: "\\", delimiter: Whitespace, skipLines: 1, shortRows: Fill, header: None, columns: [a, b]}}
 mapping: [{field: ip, from: [a]}, {field: name, expr: 'record.b'}]`,
+	"keyValue": `
+input: {maxRecordBytes: 64, keyValue: {}}
+mapping: [{field: ip, from: [a]}, {field: name, from: [b]}, {field: extra.all, expr: size(record)}]
+explode: [{from: a}]`,
+	"keyValue pairs": `
+input: {maxRecordBytes: 64, keyValue: {pairSeparator: ",", separator: ":", quote: "'", comment: "#"}}
+mapping: [{field: ip, from: ["a[0]", a]}]`,
+	"ini": `
+input: {maxRecordBytes: 64, ini: {separator: ":", comments: ["#"]}}
+mapping: [{field: ip, from: [a]}, {field: name, from: [$key]}]`,
+	"hosts": `
+input: {maxRecordBytes: 64, hosts: {}}
+mapping: [{field: fqdn, from: [host]}, {field: extra.ip, from: [ip]}]`,
 	"json": `
 input: {maxRecordBytes: 64, json: {records: a}}
 mapping: [{field: ip, from: ["b[0]", b]}, {field: cves, from: [a.b]}, {field: extra.a, from: [a]}]
@@ -59,7 +72,7 @@ var rubbishPieces = []string{
 	"192.0.2.1", "198.51.100.7", "a", "b", "x", ",", ",", ";", "||", "/", " ", "\n", "\n", "\r\n", "\r", "\"", "\"", "\"\"", "'",
 	"#", "# a,b,c\n", "#a||b\n", "a,b,c\n", "{", "}", "[", "]", ":", "{\"a\":", "\"a\":", "\"b\":", "{\"a\":[", "{\"a\":{\"b\":",
 	"\"192.0.2.1\"", "null", "true", "1", "1700000000", "\\", "\\u00", "\xff", "\x00", "\xEF\xBB\xBF", "<html>", "é", "\t",
-	strings.Repeat("y", 70), "{\"a\":\"192.0.2.1\"}\n", "{\"a\":[{\"b\":\"192.0.2.1\"}]}",
+	"=", "a=", "b='x", "[a]\n", "a:", "\n\t", "localhost", strings.Repeat("y", 70), "{\"a\":\"192.0.2.1\"}\n", "{\"a\":[{\"b\":\"192.0.2.1\"}]}",
 }
 
 func rubbish(r *rand.Rand) []byte {
