@@ -2,6 +2,8 @@ package parse
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -202,4 +204,36 @@ func BenchmarkKeyValue(b *testing.B) {
 
 func BenchmarkINI(b *testing.B) {
 	benchmark(b, "input: {ini: {}}", eachRow("[x]\ndate=2024-05-%02d 07:08:%02d\nid=%d\nip=198.51.%d.%d\nport=%d\nmalware=emotet-%x\nurl=http://bad.example/dir/file%d.exe\nstatus=online\n"))
+}
+
+// benchmarkLines is benchmark with lines of two numbers, and rules of their own.
+func benchmarkLines(b *testing.B, spec, head, line string) {
+	var payload bytes.Buffer
+	payload.WriteString(head)
+	for i := range benchRows {
+		fmt.Fprintf(&payload, line, i, i%97)
+	}
+	benchmarkPayload(b, parserOf(b, spec), payload.Bytes(), benchRows)
+}
+
+// benchmarkPayload parses a payload that gives so many events.
+func benchmarkPayload(b *testing.B, p *Parser, payload []byte, events int) {
+	var sink encodeSink
+	b.SetBytes(int64(len(payload)))
+	b.ReportAllocs()
+	cpu := cpuTime(b)
+	for b.Loop() {
+		if _, err := p.Parse(context.Background(), bytes.NewReader(payload), testMeta, &sink, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	cpu = cpuTime(b) - cpu
+	b.ReportMetric(float64(sink.events)/cpu.Seconds(), "events/cpu-s")
+	if sink.events != b.N*events {
+		b.Fatalf("%d events from %d runs", sink.events, b.N)
+	}
+}
+
+func BenchmarkHosts(b *testing.B) {
+	benchmarkLines(b, "input: {hosts: {}}\nmapping: [{field: fqdn, from: [host], required: true}]\nconstants: {category: malurl}", "", "0.0.0.0 host%d.bad%d.example.com\n")
 }
