@@ -72,7 +72,8 @@ type InputSpec struct {
 	// +optional
 	Hosts *HostsSpec `json:"hosts,omitempty"`
 
-	// Zone is a DNS zone file (RFC 1035), such as a response policy zone.
+	// Zone is a DNS zone file (RFC 1035), such as a response policy zone, or a data
+	// set of rbldnsd.
 	// +optional
 	Zone *ZoneSpec `json:"zone,omitempty"`
 
@@ -178,9 +179,10 @@ const (
 // +kubebuilder:validation:XValidation:rule="(has(self.header) && self.header == 'None') == has(self.columns)",message="columns and header: None go together: without a header the columns need names, with one they have them"
 // +kubebuilder:validation:XValidation:rule="!(has(self.header) && self.header == 'Commented') || has(self.comment)",message="header: Commented needs comment, the prefix of comment lines"
 type CSVSpec struct {
-	// Delimiter between cells, one character or several; a comma if absent.
+	// Delimiter between cells, one character or several (at most 8); a comma if
+	// absent. Whitespace stands for any run of spaces and tabs, " " for one space.
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=8
+	// +kubebuilder:validation:MaxLength=10
 	// +kubebuilder:default=","
 	// +optional
 	Delimiter string `json:"delimiter,omitempty"`
@@ -202,8 +204,8 @@ type CSVSpec struct {
 	// +optional
 	Header HeaderMode `json:"header,omitempty"`
 
-	// Escape is a character that takes the meaning from the one after it, for
-	// publishers that write \" in a quoted cell instead of "".
+	// Escape is a character that takes the meaning from the one after it, in quoted
+	// cells, for publishers that write \" instead of "".
 	// +kubebuilder:validation:Enum="\\"
 	// +optional
 	Escape string `json:"escape,omitempty"`
@@ -221,7 +223,7 @@ type CSVSpec struct {
 	ShortRows ShortRows `json:"shortRows,omitempty"`
 
 	// Columns are the names, from left to right, when there is no header. A row
-	// may have more cells (a publisher appends columns), never fewer.
+	// may have more cells (a publisher appends columns); for fewer see shortRows.
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=1024
@@ -380,8 +382,27 @@ type INISpec struct {
 // its like) are skipped.
 type HostsSpec struct{}
 
-// ZoneSpec reads resource records in master file format.
+// ZoneDialect is how a zone is written.
+// +kubebuilder:validation:Enum=Master;RBL
+type ZoneDialect string
+
+// The dialects of zones.
+const (
+	// ZoneMaster is the master file format of RFC 1035, 5.
+	ZoneMaster ZoneDialect = "Master"
+	// ZoneRBL is a data set of rbldnsd: names or networks, and the value of each.
+	ZoneRBL ZoneDialect = "RBL"
+)
+
+// ZoneSpec reads the resource records of a DNS zone.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.dialect) && self.dialect == 'RBL' && has(self.origin))",message="origin is for dialect: Master; names of an RBL data set have no zone"
 type ZoneSpec struct {
+	// Dialect is how the zone is written.
+	// +kubebuilder:default=Master
+	// +optional
+	Dialect ZoneDialect `json:"dialect,omitempty"`
+
 	// Origin of relative names, if the file does not say; the root if absent.
 	// +kubebuilder:validation:MaxLength=253
 	// +optional

@@ -19,19 +19,34 @@ import (
 // become column_<position>.
 type csvTable struct {
 	delimiter []byte
+	white     bool // any run of spaces and tabs is a delimiter
 	quote     byte // 0: quotes are plain text
+	escape    byte // 0: none
 	comment   []byte
 	header    v1alpha1.HeaderMode
 	columns   []string
+	skip      int  // lines at the beginning
+	fill      bool // short rows are filled with empty cells
 }
+
+const (
+	whitespace   = "Whitespace"
+	maxDelimiter = 8
+)
 
 func compileCSV(spec *v1alpha1.CSVSpec) (format, error) {
 	t := &csvTable{
 		delimiter: []byte(spec.Delimiter), quote: '"', comment: []byte(spec.Comment),
-		header: spec.Header, columns: spec.Columns,
+		header: spec.Header, columns: spec.Columns, skip: int(spec.SkipLines),
 	}
-	if spec.Delimiter == "" {
+	switch {
+	case spec.Delimiter == "":
 		t.delimiter = []byte{','}
+	case spec.Delimiter == whitespace:
+		t.delimiter, t.white = []byte{' '}, true
+	case len([]rune(spec.Delimiter)) > maxDelimiter:
+		return nil, fmt.Errorf("spec.input.csv.delimiter: %q is longer than %d characters; for spaces and tabs write %s",
+			spec.Delimiter, maxDelimiter, whitespace)
 	}
 	if t.header == "" {
 		t.header = v1alpha1.HeaderFirst
@@ -45,7 +60,30 @@ func compileCSV(spec *v1alpha1.CSVSpec) (format, error) {
 	default:
 		return nil, fmt.Errorf(`spec.input.csv.quote: %q is not supported; write '"', "'" or None`, spec.Quote)
 	}
+	switch spec.ShortRows {
+	case "", v1alpha1.ShortRowsReject:
+	case v1alpha1.ShortRowsFill:
+		t.fill = true
+	default:
+		return nil, fmt.Errorf("spec.input.csv.shortRows: %q is neither Reject nor Fill", spec.ShortRows)
+	}
+	if err := t.setEscape(spec.Escape); err != nil {
+		return nil, err
+	}
 	return t, t.check()
+}
+
+func (t *csvTable) setEscape(escape string) error {
+	switch {
+	case escape == "":
+		return nil
+	case escape != `\`:
+		return fmt.Errorf(`spec.input.csv.escape: %q is not supported; write "\\"`, escape)
+	case t.quote == 0:
+		return errors.New("spec.input.csv.escape: is for quoted cells, and quote: None says that there are none")
+	}
+	t.escape = escape[0]
+	return nil
 }
 
 func (t *csvTable) check() error {
@@ -93,8 +131,11 @@ func (t *csvTable) read(r *run) error {
 	if err != nil {
 		return err
 	}
-	if looksLikeJSON(start) {
+	if t.skip == 0 && looksLikeJSON(start) {
 		return &UnreadableError{"it looks like JSON, not CSV"}
+	}
+	if err := r.skipLines(t.skip); err != nil {
+		return err
 	}
 	c := &csvReader{run: r, table: t}
 	if t.header == v1alpha1.HeaderNone {
@@ -234,6 +275,11 @@ func (c *csvReader) checkWidth() string {
 	have, want := len(c.row.cells), len(c.rec.m.Columns)
 	switch {
 	case have == want:
+		return ""
+	case have < want && c.table.fill:
+		for range want - have {
+			c.row.cells = append(c.row.cells, "")
+		}
 		return ""
 	case c.table.header == v1alpha1.HeaderNone:
 		if have > want {

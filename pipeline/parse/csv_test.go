@@ -93,6 +93,47 @@ func TestCSV(t *testing.T) {
 			spec:    "input: {csv: {}}\nmapping: [{field: ip, from: [ip]}, {field: name, from: [x]}, {field: username, from: [x_2]}, {field: action, from: [x_3]}, {field: target, from: [column_4]}]",
 			payload: "ip,x,x,,x_2,x\n192.0.2.1,a,b,c,d,e\n", events: []string{"192.0.2.1|a|d|b|c"},
 		},
+		{
+			name: "escapes in quoted cells", spec: `input: {csv: {escape: "\\"}}` + csvMapping,
+			payload: header + `192.0.2.1,"a \"b\", c\\"` + "\n" + `192.0.2.2,C:\x` + "\n" + `"192.0.2.3","a ""b"" \c"` + "\n" + `192.0.2.4,"\\"` + "\n" + `192.0.2.5,"x\",y` + "\n192.0.2.6,z\n",
+			events:  []string{`192.0.2.1|a "b", c\`, `192.0.2.2|C:\x`, `192.0.2.3|a "b" c`, `192.0.2.4|\`, "192.0.2.6|z"},
+			rejected: []string{
+				`a quote that opens in column "name" never closes`,
+			},
+			records: []string{`192.0.2.5,"x\",y`},
+		},
+		{
+			name: "an escaped line break", spec: `input: {csv: {escape: "\\"}}` + "\nmapping: [{field: ip, from: [ip]}, {field: name, from: [name], extract: '(?s)a\\n(.*)'}]",
+			payload: header + "192.0.2.1,\"a\\\nb\"\n192.0.2.2,\"a\\", events: []string{"192.0.2.1|b"}, rejected: []string{"never closes"},
+		},
+		{
+			name: "lines before the header", spec: "input: {csv: {skipLines: 3, comment: '#'}}" + csvMapping,
+			payload: "Threat list, \"unclosed\n\n# x\n# y\n" + header + "192.0.2.1,a\n", events: []string{"192.0.2.1|a"},
+		},
+		{
+			name: "lines before records without a header", spec: "input: {csv: {skipLines: 1, header: None, columns: [ip, name]}}" + csvMapping,
+			payload: "[{ made today }]\n192.0.2.1,a\n", events: []string{"192.0.2.1|a"},
+		},
+		{name: "fewer lines than are skipped", spec: "input: {csv: {skipLines: 9}}" + csvMapping, payload: header + "192.0.2.1,a\n"},
+		{
+			name: "short rows that are filled", spec: "input: {csv: {shortRows: Fill}}\nskip: [{when: 'record.more == \"x\"', reason: x}]" + csvMapping,
+			payload: "ip,name,more\n192.0.2.1\n192.0.2.2,b\n192.0.2.3,c,x\n192.0.2.4,a,b,c\n", events: []string{"192.0.2.1|", "192.0.2.2|b"},
+			rejected: []string{"the row has 4 cells, the header has 3"},
+		},
+		{
+			name: "short rows without a header that are filled", spec: "input: {csv: {shortRows: Fill, header: None, columns: [ip, name]}}" + csvMapping,
+			payload: "192.0.2.1\n192.0.2.2,b,c\n", events: []string{"192.0.2.1|", "192.0.2.2|b"},
+		},
+		{
+			name: "runs of white space", spec: "input: {csv: {delimiter: Whitespace, comment: '#', header: Commented}}" + csvMapping,
+			payload:  "#  ip \t name\n  192.0.2.1\t \ta  \n192.0.2.2 \"b c\"\t\n \"192.0.2.3\"\t\t\"d\"  \n192.0.2.4 e f\n192.0.2.5 \"\"\n192.0.2.6 \"g\nh\"\n",
+			events:   []string{"192.0.2.1|a", "192.0.2.2|b c", "192.0.2.3|d", "192.0.2.5|"},
+			rejected: []string{"the row has 3 cells, the header has 2", "name: has the control character U+000A"},
+		},
+		{
+			name: "one space is a delimiter", spec: "input: {csv: {delimiter: ' ', header: None, columns: [ip, x, name]}}" + csvMapping,
+			payload: "192.0.2.1  a\n192.0.2.2 x \"b c\"\n", events: []string{"192.0.2.1|a", "192.0.2.2|b c"},
+		},
 		{name: "an empty payload"},
 		{name: "a header only", payload: header},
 		{name: "a byte-order mark", payload: "\xEF\xBB\xBF" + header + "192.0.2.1,a\n", events: []string{"192.0.2.1|a"}},
@@ -163,6 +204,10 @@ func TestBadCSVSpecsAreRefusedWithTheMend(t *testing.T) {
 		"{csv: {header: Last}}":                    `spec.input.csv.header: "Last" is none of`,
 		"{csv: {quote: x}}":                        "spec.input.csv.quote:",
 		`{csv: {delimiter: "a\"b"}}`:               "spec.input.csv.delimiter:",
+		"{csv: {delimiter: ';;;;;;;;;'}}":          "spec.input.csv.delimiter: \";;;;;;;;;\" is longer than 8 characters; for spaces and tabs write Whitespace",
+		"{csv: {escape: x}}":                       "spec.input.csv.escape:",
+		`{csv: {escape: "\\", quote: None}}`:       "spec.input.csv.escape: is for quoted cells",
+		"{csv: {shortRows: Keep}}":                 `spec.input.csv.shortRows: "Keep" is neither Reject nor Fill`,
 		"{csv: {header: None, columns: [ip, ip]}}": `spec.input.csv.columns[1]: "ip" is columns[0] already`,
 		"{charset: klingon, csv: {}}":              `spec.input.charset: "klingon" is no name of the WHATWG Encoding Standard`,
 		"{text: {pattern: '('}}":                   "spec.input.text.pattern: error parsing regexp",

@@ -29,6 +29,28 @@ mapping: [{field: ip, from: [a]}, {field: dport, from: [b]}]`,
 input: {maxRecordBytes: 64, charset: windows-1252, csv: {quote: None, delimiter: ";", header: None, columns: [a, b]}}
 mapping: [{field: ip, from: [a]}, {field: name, expr: 'record.b + meta.url'}]
 explode: [{from: b}]`,
+	"csv escapes": `
+input: {maxRecordBytes: 64, csv: {escape: "\\", delimiter: Whitespace, skipLines: 1, shortRows: Fill, header: None, columns: [a, b]}}
+mapping: [{field: ip, from: [a]}, {field: name, expr: 'record.b'}]`,
+	"keyValue": `
+input: {maxRecordBytes: 64, keyValue: {}}
+mapping: [{field: ip, from: [a]}, {field: name, from: [b]}, {field: extra.all, expr: size(record)}]
+explode: [{from: a}]`,
+	"keyValue pairs": `
+input: {maxRecordBytes: 64, keyValue: {pairSeparator: ",", separator: ":", quote: "'", comment: "#"}}
+mapping: [{field: ip, from: ["a[0]", a]}]`,
+	"ini": `
+input: {maxRecordBytes: 64, ini: {separator: ":", comments: ["#"]}}
+mapping: [{field: ip, from: [a]}, {field: name, from: [$key]}]`,
+	"hosts": `
+input: {maxRecordBytes: 64, hosts: {}}
+mapping: [{field: fqdn, from: [host]}, {field: extra.ip, from: [ip]}]`,
+	"zone": `
+input: {maxRecordBytes: 64, zone: {}}
+mapping: [{field: fqdn, from: [name]}, {field: extra.n, expr: string(size(record))}]`,
+	"rbl": `
+input: {maxRecordBytes: 64, zone: {dialect: RBL}}
+mapping: [{field: fqdn, from: [name]}, {field: ip, from: [ip]}, {field: extra.n, from: [text]}]`,
 	"json": `
 input: {maxRecordBytes: 64, json: {records: a}}
 mapping: [{field: ip, from: ["b[0]", b]}, {field: cves, from: [a.b]}, {field: extra.a, from: [a]}]
@@ -79,7 +101,7 @@ var rubbishPieces = []string{
 	"192.0.2.1", "198.51.100.7", "a", "b", "x", ",", ",", ";", "||", "/", " ", "\n", "\n", "\r\n", "\r", "\"", "\"", "\"\"", "'",
 	"#", "# a,b,c\n", "#a||b\n", "a,b,c\n", "{", "}", "[", "]", ":", "{\"a\":", "\"a\":", "\"b\":", "{\"a\":[", "{\"a\":{\"b\":",
 	"\"192.0.2.1\"", "null", "true", "1", "1700000000", "\\", "\\u00", "\xff", "\x00", "\xEF\xBB\xBF", "<html>", "é", "\t",
-	strings.Repeat("y", 70), "{\"a\":\"192.0.2.1\"}\n", "{\"a\":[{\"b\":\"192.0.2.1\"}]}",
+	"=", "a=", "b='x", "[a]\n", "a:", "\n\t", "localhost", "(", ")", "a CNAME .\n", "@ SOA a b 1 2 3 4 5\n", "$TTL 1", "$ORIGIN a", ":2:", "!", "192.0.2.0/24", strings.Repeat("y", 70), "{\"a\":\"192.0.2.1\"}\n", "{\"a\":[{\"b\":\"192.0.2.1\"}]}",
 }
 
 func rubbish(r *rand.Rand) []byte {

@@ -107,6 +107,16 @@ func (r *run) start(format string) error {
 	return r.src.detectEOL()
 }
 
+// skipLines passes over the first n lines, whatever they are.
+func (r *run) skipLines(n int) error {
+	for range n {
+		if _, _, ok, err := r.src.line(); err != nil || !ok {
+			return err
+		}
+	}
+	return nil
+}
+
 // nextLine returns the next line that is a record: it passes over comments and
 // blank lines, and rejects lines that cannot be read. It is nil at the end of the
 // payload.

@@ -1713,9 +1713,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: records
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.ZoneDialect
+  scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.ZoneSpec
   map:
     fields:
+    - name: dialect
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ZoneDialect
+      default: Master
     - name: origin
       type:
         scalar: string

@@ -14,7 +14,8 @@ import (
 //
 // CSVSpec is a table with delimited cells.
 type CSVSpecApplyConfiguration struct {
-	// Delimiter between cells, one character or several; a comma if absent.
+	// Delimiter between cells, one character or several (at most 8); a comma if
+	// absent. Whitespace stands for any run of spaces and tabs, " " for one space.
 	Delimiter *string `json:"delimiter,omitempty"`
 	// Quote character around cells; None means that quotes are plain text.
 	Quote *string `json:"quote,omitempty"`
@@ -22,8 +23,8 @@ type CSVSpecApplyConfiguration struct {
 	Comment *string `json:"comment,omitempty"`
 	// Header says where the names of the columns are.
 	Header *apiv1alpha1.HeaderMode `json:"header,omitempty"`
-	// Escape is a character that takes the meaning from the one after it, for
-	// publishers that write \" in a quoted cell instead of "".
+	// Escape is a character that takes the meaning from the one after it, in quoted
+	// cells, for publishers that write \" instead of "".
 	Escape *string `json:"escape,omitempty"`
 	// SkipLines is how many lines at the beginning are neither header nor record.
 	SkipLines *int32 `json:"skipLines,omitempty"`
@@ -31,7 +32,7 @@ type CSVSpecApplyConfiguration struct {
 	// rejected, or the missing cells are empty.
 	ShortRows *apiv1alpha1.ShortRows `json:"shortRows,omitempty"`
 	// Columns are the names, from left to right, when there is no header. A row
-	// may have more cells (a publisher appends columns), never fewer.
+	// may have more cells (a publisher appends columns); for fewer see shortRows.
 	Columns []string `json:"columns,omitempty"`
 }
 

@@ -49,7 +49,8 @@ type InputSpecApplyConfiguration struct {
 	INI *INISpecApplyConfiguration `json:"ini,omitempty"`
 	// Hosts is a hosts file: an address, then names; a name is a record.
 	Hosts *apiv1alpha1.HostsSpec `json:"hosts,omitempty"`
-	// Zone is a DNS zone file (RFC 1035), such as a response policy zone.
+	// Zone is a DNS zone file (RFC 1035), such as a response policy zone, or a data
+	// set of rbldnsd.
 	Zone *ZoneSpecApplyConfiguration `json:"zone,omitempty"`
 	// XLSX is a sheet of a workbook.
 	XLSX *XLSXSpecApplyConfiguration `json:"xlsx,omitempty"`

@@ -5,11 +5,17 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/weir-project/weir/api/v1alpha1"
+)
+
 // ZoneSpecApplyConfiguration represents a declarative configuration of the ZoneSpec type for use
 // with apply.
 //
-// ZoneSpec reads resource records in master file format.
+// ZoneSpec reads the resource records of a DNS zone.
 type ZoneSpecApplyConfiguration struct {
+	// Dialect is how the zone is written.
+	Dialect *apiv1alpha1.ZoneDialect `json:"dialect,omitempty"`
 	// Origin of relative names, if the file does not say; the root if absent.
 	Origin *string `json:"origin,omitempty"`
 }
@@ -18,6 +24,14 @@ type ZoneSpecApplyConfiguration struct {
 // apply.
 func ZoneSpec() *ZoneSpecApplyConfiguration {
 	return &ZoneSpecApplyConfiguration{}
+}
+
+// WithDialect sets the Dialect field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Dialect field is set to the value of the last call.
+func (b *ZoneSpecApplyConfiguration) WithDialect(value apiv1alpha1.ZoneDialect) *ZoneSpecApplyConfiguration {
+	b.Dialect = &value
+	return b
 }
 
 // WithOrigin sets the Origin field in the declarative configuration to the given value
