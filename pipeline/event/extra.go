@@ -106,7 +106,7 @@ func (f extraField) set(e *Event, s string) string {
 	return ""
 }
 
-func (f extraField) setJSON(e *Event, value json.RawMessage) string {
+func (f extraField) setJSON(e *Event, value []byte) string {
 	if len(value) > MaxExtraBytes {
 		return tooBig(len(value))
 	}

@@ -91,9 +91,13 @@ func Fields() []string { return slices.Clone(fieldNames) }
 // Lookup finds a field by the name that Parsers use: time, ip, asn,
 // classification.type, extra.<key>. It is false for a name that is none, for the
 // fields of the platform (id, source, modified, ...), and for a key of an extra
-// outside [A-Za-z0-9_.-]{1,64}.
+// outside [A-Za-z0-9_.-]{1,64}. address and extra take JSON apart: a list of
+// addresses with their parts, an object of extras.
 func Lookup(name string) (Field, bool) {
 	if at, ok := mappable[name]; ok {
+		return Field{name: name, at: at}, true
+	}
+	if at, ok := composites[name]; ok {
 		return Field{name: name, at: at}, true
 	}
 	if key, ok := strings.CutPrefix(name, extraPrefix); ok && isExtraKey(key) {
@@ -173,7 +177,7 @@ func (f Field) SetTime(e *Event, t time.Time) error {
 // SetJSON stores a JSON value in an extra; other fields take strings and numbers as
 // text. The bytes are kept, not copied, unless there is white space to remove.
 func (f Field) SetJSON(e *Event, value json.RawMessage) error {
-	if at, ok := f.at.(extraField); ok {
+	if at, ok := f.at.(jsonField); ok {
 		if reason := at.setJSON(e, value); reason != "" {
 			return fieldError(f.name, reason, string(value[:min(len(value), maxErrorValue)]))
 		}

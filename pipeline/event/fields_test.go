@@ -208,7 +208,7 @@ func TestSetKeepsNormalTextWithoutCopying(t *testing.T) {
 }
 
 func TestLookupRefusesWhatRecordsMayNotSet(t *testing.T) {
-	for _, name := range []string{"id", "source", "modified", "client", "ignored", "replaces", "undated", "address", "extra", "extra.",
+	for _, name := range []string{"id", "source", "modified", "client", "ignored", "replaces", "undated", "extra.",
 		"extra.a b", "extra." + strings.Repeat("x", 65), "", "Name"} {
 		if _, ok := Lookup(name); ok {
 			t.Errorf("%q is a field", name)
@@ -219,7 +219,7 @@ func TestLookupRefusesWhatRecordsMayNotSet(t *testing.T) {
 func TestSuggestFindsTheFieldThatWasMeant(t *testing.T) {
 	for in, want := range map[string]string{
 		"adress":    "ip",
-		"source.ip": "ip", "catgory": "category", "tiem": "time", "Name": "name", "first-seen": "first_seen", "extra": "extra.<key>",
+		"source.ip": "ip", "catgory": "category", "tiem": "time", "Name": "name", "first-seen": "first_seen", "Extra": "extra",
 		"domain": "fqdn", "timestamp": "time", "destination.port": "dport", "port": "dport", "zzzzzz": "", "": "", "classification_type": "classification.type",
 	} {
 		if got := Suggest(in); got != want {
