@@ -60,6 +60,7 @@ type jsonDocument struct {
 	path     record.Path
 	captures []capture
 	at       string // the path as the Parser writes it
+	many     bool   // documents follow one another
 	tree     *record.Tree
 }
 
@@ -71,7 +72,7 @@ func compileJSON(spec *v1alpha1.JSONSpec) (format, error) {
 	if path.Has(record.Name) {
 		return nil, fmt.Errorf("spec.input.json.records: %s is for the mapping; write * for all values of an object", record.NamePath)
 	}
-	return &jsonDocument{path: path, at: strings.TrimSpace(spec.Records)}, nil
+	return &jsonDocument{path: path, at: strings.TrimSpace(spec.Records), many: spec.Concatenated}, nil
 }
 
 func (*jsonDocument) options() mapping.Options { return mapping.Options{JSON: true} }

@@ -23,6 +23,9 @@ func (j *jsonDocument) read(r *run) error {
 	if err := foreign(start, r.set, "JSON"); err != nil {
 		return err
 	}
+	if j.many {
+		return d.documents(func() error { return d.find(j.path) })
+	}
 	c, err := d.peek()
 	if err != nil || c == 0 && r.src.pos == r.src.end {
 		return err
@@ -35,11 +38,54 @@ func (j *jsonDocument) read(r *run) error {
 	}
 	switch {
 	case c != 0 || r.src.pos < r.src.end:
-		return d.unreadable("more text follows the document; is it jsonLines?")
+		return d.unreadable("more text follows the document; is it jsonLines, or json with concatenated: true?")
 	case !d.found:
 		return &UnreadableError{d.hint}
 	}
 	return nil
+}
+
+// recordSeparator is before each document of a JSON text sequence (RFC 7464).
+const recordSeparator = 0x1E
+
+// documents reads one document after the other. One that has no place for records
+// does not keep the others from being read, but the payload is then not what the
+// Parser says.
+func (d *documentReader) documents(read func() error) error {
+	lacking := ""
+	for n := 1; ; n++ {
+		more, err := d.nextDocument()
+		switch {
+		case err != nil:
+			return err
+		case !more && lacking != "":
+			return &UnreadableError{lacking}
+		case !more:
+			return nil
+		}
+		d.found, d.hint = false, ""
+		if err := read(); err != nil {
+			return err
+		}
+		if !d.found && lacking == "" {
+			lacking = fmt.Sprintf("document %d: %s", n, d.hint)
+		}
+	}
+}
+
+// nextDocument passes over what is between documents; false at the end.
+func (d *documentReader) nextDocument() (bool, error) {
+	for {
+		c, err := d.peek()
+		switch {
+		case err != nil:
+			return false, err
+		case c == recordSeparator:
+			d.src.pos++
+			continue
+		}
+		return c != 0 || d.src.pos < d.src.end, nil
+	}
 }
 
 // documentReader walks through a document to its records. The current position
@@ -49,6 +95,8 @@ type documentReader struct {
 	*run
 	format *jsonDocument
 	walker *record.Walker
+	// take takes a record; nil for one that goes to the mapping as it is.
+	take func(raw []byte, name string) error
 	// found: there was a place for records; hint says what was there instead.
 	found bool
 	hint  string
@@ -257,6 +305,9 @@ func (d *documentReader) one(name string) error {
 	}
 	if reason != "" {
 		return d.reject(reason, raw)
+	}
+	if d.take != nil {
+		return d.take(raw, name)
 	}
 	return d.extract(d.walker, raw, name)
 }

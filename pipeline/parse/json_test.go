@@ -13,6 +13,7 @@ mapping:
 
 func TestJSON(t *testing.T) {
 	at := func(records string) string { return "input: {json: {records: '" + records + "'}}" + jsonMapping }
+	many := func(records string) string { return "input: {json: {concatenated: true, records: '" + records + "'}}" + jsonMapping }
 	const one = `{"ip":"192.0.2.1","name":"a"}`
 	const two = `{"ip":"192.0.2.2","name":"b"}`
 	both := []string{"192.0.2.1|a", "192.0.2.2|b"}
@@ -45,12 +46,21 @@ func TestJSON(t *testing.T) {
 		{name: "an object for a text", spec: at(""), payload: `[{"ip":{"v":1}}]`, rejected: []string{`ip: takes one value, not an object; name a path inside it`}},
 		{name: "bytes that are no UTF-8", spec: at(""), payload: "[{\"ip\":\"\xff\"}," + two + "]", events: both[1:], rejected: []string{"is not valid UTF-8 (byte 0xFF at position 8)"}},
 
+		{name: "documents on end", spec: many("d"), payload: `{"d":[` + one + `]}{"d":[` + two + `]}`, events: both},
+		{name: "a text sequence of documents", spec: many(""), payload: "\x1e" + one + "\n\x1e" + two + "\n", events: both},
+		{name: "documents of arrays and objects", spec: many(""), payload: "[" + one + "]\n\n " + two + "\n", events: both},
+		{name: "one document of possibly several", spec: many("d"), payload: `{"d":[` + one + `,` + two + `]}`, events: both},
+		{name: "no document", spec: many("d"), payload: "\x1e\n"},
+		{name: "a document without the path", spec: many("d"), payload: `{"d":[` + one + `]}{"error":"x"}{"d":[` + two + `]}`, events: both, err: `document 2: no records at spec.input.json.records "d": in the document there is no "d"; it has: error`},
+		{name: "a document that is none", spec: many(""), payload: one + ` x ` + two, events: both[:1], err: "no JSON array or object"},
+		{name: "a cut document", spec: many("d"), payload: `{"d":[` + one + `]}{"d":[` + two, events: both, err: "ends in the middle"},
+
 		{name: "the end in a record", spec: at(""), payload: "[" + one + `,{"ip":`, events: both[:1], err: "the JSON ends in the middle (at byte"},
 		{name: "the end between records", spec: at(""), payload: "[" + one + ",", events: both[:1], err: "after 1 record)"},
 		{name: "the end before the bracket", spec: at("data"), payload: `{"data":[` + one, events: both[:1], err: "the JSON ends in the middle"},
 		{name: "the end after the records", spec: at("data"), payload: `{"data":[` + one + `],"x":[1`, events: both[:1], err: "the JSON ends in the middle"},
 		{name: "a missing comma", spec: at(""), payload: "[" + one + two + "]", events: both[:1], err: `malformed JSON: expected "," or "]" (at byte`},
-		{name: "a second document", spec: at(""), payload: one + "\n" + two, events: both[:1], err: "more text follows the document; is it jsonLines?"},
+		{name: "a second document", spec: at(""), payload: one + "\n" + two, events: both[:1], err: "more text follows the document; is it jsonLines, or json with concatenated: true?"},
 		{name: "a name without quotes", spec: at("data"), payload: `{data:[]}`, err: "expected a member name in quotes"},
 		{name: "a missing colon", spec: at("data"), payload: `{"data" []}`, err: `expected ":" after a member name`},
 		{name: "a missing value", spec: at("data"), payload: `{"data":}`, err: "no JSON array or object"},
