@@ -13,7 +13,9 @@ mapping:
 
 func TestJSON(t *testing.T) {
 	at := func(records string) string { return "input: {json: {records: '" + records + "'}}" + jsonMapping }
-	many := func(records string) string { return "input: {json: {concatenated: true, records: '" + records + "'}}" + jsonMapping }
+	many := func(records string) string {
+		return "input: {json: {concatenated: true, records: '" + records + "'}}" + jsonMapping
+	}
 	const one = `{"ip":"192.0.2.1","name":"a"}`
 	const two = `{"ip":"192.0.2.2","name":"b"}`
 	both := []string{"192.0.2.1|a", "192.0.2.2|b"}
