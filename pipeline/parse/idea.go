@@ -1,11 +1,12 @@
 package parse
 
 import (
-	"errors"
-
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/parse/idea"
 )
 
 func compileIDEA(*v1alpha1.IDEASpec) (format, error) {
-	return nil, errors.New("spec.input.idea: is not there yet")
+	return &jsonObjects{
+		name: "idea", what: "messages of Warden (IDEA) in JSON", around: []string{"events", "data", "messages"}, rewrite: idea.Append,
+	}, nil
 }

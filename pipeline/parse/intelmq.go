@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/parse/record"
 )
 
@@ -62,11 +63,11 @@ func (f *idfWriter) fields(object, prefix string, depth int) {
 			return true
 		}
 		f.name(name)
-		f.dst = appendValue(f.dst, v)
+		f.dst = record.AppendValue(f.dst, v)
 		if name == idfAccuracy {
 			if percent, err := strconv.ParseFloat(v.Text, 64); err == nil {
 				f.name("confidence")
-				f.dst = record.AppendString(f.dst, confidenceOf(percent))
+				f.dst = record.AppendString(f.dst, event.ConfidenceOf(percent).String())
 			}
 		}
 		return true
@@ -103,28 +104,5 @@ func (f *idfWriter) members(object string) {
 
 func (f *idfWriter) member(name string, v record.Value) {
 	f.name(name)
-	f.dst = appendValue(f.dst, v)
-}
-
-// appendValue writes a value of a record as JSON.
-func appendValue(dst []byte, v record.Value) []byte {
-	switch v.Kind {
-	case record.String:
-		return record.AppendString(dst, v.Text)
-	case record.Absent, record.Null:
-		return append(dst, "null"...)
-	}
-	return append(dst, v.Text...)
-}
-
-// confidenceOf puts a confidence in percent into words, as STIX 2.1 does (appendix
-// A, "None / Low / Med / High").
-func confidenceOf(percent float64) string {
-	switch {
-	case percent >= 70:
-		return "high"
-	case percent >= 30:
-		return "medium"
-	}
-	return "low"
+	f.dst = record.AppendValue(f.dst, v)
 }

@@ -261,3 +261,35 @@ func kindOf(first byte) Kind {
 	}
 	return Number
 }
+
+// EachText yields the texts and numbers of an array, or one that stands alone.
+func EachText(v Value, yield func(string)) {
+	switch v.Kind {
+	case String, Number:
+		if v.Text != "" {
+			yield(v.Text)
+		}
+	case Array:
+		Elements(v.Text, func(v Value) bool {
+			if (v.Kind == String || v.Kind == Number) && v.Text != "" {
+				yield(v.Text)
+			}
+			return true
+		})
+	}
+}
+
+// EachObject yields the objects of an array, or one that stands alone.
+func EachObject(v Value, yield func(string)) {
+	switch v.Kind {
+	case Object:
+		yield(v.Text)
+	case Array:
+		Elements(v.Text, func(v Value) bool {
+			if v.Kind == Object {
+				yield(v.Text)
+			}
+			return true
+		})
+	}
+}
