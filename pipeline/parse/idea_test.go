@@ -2,10 +2,7 @@ package parse
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 )
 
