@@ -22,6 +22,8 @@ const utf8Name = "utf-8"
 type charset struct {
 	name     string
 	encoding encoding.Encoding
+	// assumed: neither the payload, nor the Parser or the transport has named it.
+	assumed bool
 }
 
 // lookupCharset finds a character set by its label in the WHATWG Encoding
@@ -38,7 +40,7 @@ func lookupCharset(label string) (charset, error) {
 	if name == utf8Name {
 		return charset{name: utf8Name}, nil
 	}
-	return charset{name, enc}, nil
+	return charset{name: name, encoding: enc}, nil
 }
 
 var boms = []struct {
@@ -46,8 +48,8 @@ var boms = []struct {
 	set charset
 }{
 	{[]byte("\xEF\xBB\xBF"), charset{name: utf8Name}},
-	{[]byte("\xFF\xFE"), charset{"utf-16le", unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)}},
-	{[]byte("\xFE\xFF"), charset{"utf-16be", unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)}},
+	{[]byte("\xFF\xFE"), charset{name: "utf-16le", encoding: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)}},
+	{[]byte("\xFE\xFF"), charset{name: "utf-16be", encoding: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)}},
 }
 
 // decode returns r as UTF-8. A byte-order mark wins, as the Encoding Standard
@@ -89,7 +91,7 @@ func transportCharset(contentType string) charset {
 			return set
 		}
 	}
-	return charset{name: utf8Name}
+	return charset{name: utf8Name, assumed: true}
 }
 
 // invalid says what is wrong with the bytes of a record; "" if nothing is.

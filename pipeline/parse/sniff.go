@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	markup = regexp.MustCompile(`(?i)^(<!--.*?-->\s*)?<(!doctype|html|head|body|title|script|meta|\?xml|rss|feed)\b`)
+	marked = regexp.MustCompile(`(?i)^(<!--.*?-->\s*)?<(!doctype|html|head|body|title|script|meta|\?xml|rss|feed)\b`)
 	title  = regexp.MustCompile(`(?is)<title[^>]*>\s*(.*?)\s*</title>`)
 	object = regexp.MustCompile(`^(\{\s*["}]|\[\s*[{\]"\[])`)
 )
@@ -23,15 +23,28 @@ var magics = []struct{ prefix, name string }{
 // foreign says why the beginning of a payload in the character set cannot be of
 // the format; nil if it may be.
 func foreign(start []byte, set charset, format string) error {
+	if err := otherFile(start, format); err != nil {
+		return err
+	}
+	text := bytes.TrimLeft(start, " \t\r\n")
+	if m := marked.FindSubmatch(text); m != nil {
+		return &UnreadableError{likeMarkup(text, string(m[2])) + ", not " + format}
+	}
+	return notText(start, set)
+}
+
+// otherFile says that the beginning is that of a file that is no text.
+func otherFile(start []byte, format string) error {
 	for _, m := range magics {
 		if bytes.HasPrefix(start, []byte(m.prefix)) {
 			return &UnreadableError{"it looks like " + m.name + ", not " + format}
 		}
 	}
-	text := bytes.TrimLeft(start, " \t\r\n")
-	if m := markup.FindSubmatch(text); m != nil {
-		return &UnreadableError{likeMarkup(text, string(m[2])) + ", not " + format}
-	}
+	return nil
+}
+
+// notText says that the beginning has bytes that no text has.
+func notText(start []byte, set charset) error {
 	i := bytes.IndexByte(start, 0)
 	if i < 0 {
 		return nil
