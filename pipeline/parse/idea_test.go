@@ -34,7 +34,7 @@ func TestIDEA(t *testing.T) {
 		c.spec, c.fields = ideaSpec+"\nconstants: {}", "time category classification.type confidence ip asn sport dip dport proto fqdn url name origin sha1 cves extra.network"
 		c.run(t)
 	}
-	cutAnywhere(t, ideaSpec, "["+ideaScan+","+ideaPhish+"]")
+	cutDocument(t, ideaSpec, "["+ideaScan+","+ideaPhish+"]")
 }
 
 func TestCategoriesOfIDEA(t *testing.T) {

@@ -40,7 +40,7 @@ func TestIntelMQ(t *testing.T) {
 		c.run(t)
 	}
 	skippedAs(t, intelmqSpec, `{"__type":"Report","raw":"eA=="}`+"\n"+intelmqFlat, map[string]int64{"report": 1})
-	cutAnywhere(t, intelmqSpec, "["+intelmqFlat+","+intelmqNested+"]")
+	cutDocument(t, intelmqSpec, "["+intelmqFlat+","+intelmqNested+"]")
 }
 
 func TestExtrasOfIntelMQKeepTheirTypes(t *testing.T) {

@@ -56,8 +56,8 @@ func TestN6(t *testing.T) {
 		c.fields = n6Fields
 		c.run(t)
 	}
-	cutAnywhere(t, n6Spec, "["+n6One+","+n6Two+"]")
-	cutAnywhere(t, n6Spec, `{"events":[`+n6One+","+n6Two+`]}`)
+	cutDocument(t, n6Spec, "["+n6One+","+n6Two+"]")
+	cutDocument(t, n6Spec, `{"events":[`+n6One+","+n6Two+`]}`)
 }
 
 func TestRulesOfAParserComeBeforeThoseOfItsVocabulary(t *testing.T) {

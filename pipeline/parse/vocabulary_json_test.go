@@ -30,9 +30,9 @@ func (w *whole) Reject(r *Rejection) error {
 	return nil
 }
 
-// Every part of a payload that ends too early is read without panic, every record
+// cutDocument: every part of a payload that ends too early is read without panic, every record
 // is accounted for, and the events before the end are the same.
-func cutAnywhere(t *testing.T, spec, payload string) {
+func cutDocument(t *testing.T, spec, payload string) {
 	t.Helper()
 	p := parserOf(t, spec)
 	var full whole
