@@ -135,8 +135,8 @@ type CaptureRule struct {
 	// +optional
 	Pattern string `json:"pattern,omitempty"`
 
-	// Path of a value outside of the records: a path in JSON (meta.updated), an
-	// XPath from the root in XML (/rss/channel/pubDate).
+	// Path of a value outside of the records: a path in JSON (meta.updated), that of
+	// an element or attribute in XML (/rss/channel/pubDate, /feed/@updated).
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +optional

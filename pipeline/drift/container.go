@@ -50,6 +50,9 @@ func checkReadable(c *comparison) {
 }
 
 func formatName(format string) string {
+	if title := titleOf(format); title != "" {
+		return title
+	}
 	switch format {
 	case formatCSV:
 		return "CSV"

@@ -43,7 +43,7 @@ func NewLens(spec *v1alpha1.ParserSpec) (*Lens, error) {
 	l := &Lens{spec: spec, parser: parser, empty: Profile{
 		Version:  version,
 		Input:    digest(spec.Input),
-		Declared: format(&spec.Input),
+		Declared: declaredFormat(&spec.Input),
 		Named:    spec.Input.CSV != nil && spec.Input.CSV.Header != v1alpha1.HeaderNone,
 		Payloads: 1,
 	}}
@@ -53,18 +53,6 @@ func NewLens(spec *v1alpha1.ParserSpec) (*Lens, error) {
 		l.empty.Inputs = append(l.empty.Inputs, c)
 	}
 	return l, nil
-}
-
-func format(in *v1alpha1.InputSpec) string {
-	switch {
-	case in.CSV != nil:
-		return formatCSV
-	case in.JSON != nil:
-		return formatJSON
-	case in.JSONLines != nil:
-		return formatJSONLines
-	}
-	return formatText
 }
 
 // rulesDigest changes when a rule that reads the input changes, so that what was

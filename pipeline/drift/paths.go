@@ -11,7 +11,7 @@ import (
 
 // checkPaths compares the leaf paths of JSON records.
 func checkPaths(c *comparison) {
-	if c.now.Declared != formatJSON && c.now.Declared != formatJSONLines || c.now.Looked == 0 {
+	if !hasPaths(c.now.Declared) || c.now.Looked == 0 {
 		return
 	}
 	taken := c.lostPaths()

@@ -60,7 +60,7 @@ func (p *Profile) unmapped() []string {
 // the mapping does not read: the kinds of all other columns or paths. What
 // cannot be read is left out; only the failure of open or ctx is an error.
 func (l *Lens) Probe(ctx context.Context, open func() (io.ReadCloser, error), m parse.Meta, p *Profile) error {
-	if p.Declared == formatText {
+	if p.Declared == formatText || p.Declared != formatCSV && !hasPaths(p.Declared) {
 		return nil
 	}
 	positional := p.Declared == formatCSV && !p.Named

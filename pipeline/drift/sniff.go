@@ -31,6 +31,14 @@ var magics = []struct{ magic, name string }{
 // sniff tells the container by the first bytes of a payload, and shows some of a
 // foreign one.
 func sniff(head []byte, declared, charset string) (container, excerpt string) {
+	container, excerpt = containerOf(head, declared, charset)
+	if looksLike(declared, container) {
+		return declared, ""
+	}
+	return container, excerpt
+}
+
+func containerOf(head []byte, declared, charset string) (container, excerpt string) {
 	wide := strings.HasPrefix(strings.ToLower(charset), "utf-16") ||
 		bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff"))
 	if wide {
@@ -53,7 +61,7 @@ func sniff(head []byte, declared, charset string) (container, excerpt string) {
 		return containerHTML, title(head)
 	case bytes.HasPrefix(head, []byte("<?xml")):
 		return containerXML, excerptOf(head)
-	case declared != formatJSON && declared != formatJSONLines && isJSON(head):
+	case isJSON(head):
 		return containerJSON, excerptOf(head)
 	}
 	return declared, ""

@@ -19,6 +19,8 @@ type xmlDocument struct {
 	path   *markup.Path
 	fields []xmlField
 	tree   *record.Tree
+
+	captures []xmlCapture
 }
 
 // xmlField is a member of a record that an XPath finds.
@@ -57,7 +59,7 @@ func (x *xmlDocument) read(r *run) error {
 		return err
 	}
 	finder := &markup.Finder{Path: x.path}
-	reader := &xmlReader{run: r, walker: record.NewWalker(x.tree)}
+	reader := &xmlReader{run: r, walker: record.NewWalker(x.tree), captures: x.captures}
 	for _, f := range x.fields {
 		// An expression is for one payload at a time.
 		expr, err := markup.CompileXPath(f.expr)
@@ -66,7 +68,7 @@ func (x *xmlDocument) read(r *run) error {
 		}
 		reader.fields = append(reader.fields, compiledField{f.name, expr})
 	}
-	if err := r.elements(in, finder.Want, reader.take); err != nil {
+	if err := r.elements(in, reader.capturing(finder.Want), reader.take); err != nil {
 		return err
 	}
 	if why := finder.Missing(); why != "" {
@@ -86,9 +88,19 @@ type xmlReader struct {
 	walker *record.Walker
 	fields []compiledField
 	json   []byte
+
+	captures []xmlCapture
+	// captured is what the element at hand is for; nil for a record.
+	captured *xmlCapture
 }
 
 func (x *xmlReader) take(rec *markup.Record) error {
+	if x.captured != nil {
+		if v := rec.Root.Trimmed(); v != "" {
+			x.know(x.captured.capture, v)
+		}
+		return nil
+	}
 	if len(x.fields) == 0 {
 		x.json = markup.AppendJSON(x.json[:0], rec.Root)
 		return x.made(x.walker, x.json, rec.Raw, "")

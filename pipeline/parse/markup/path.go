@@ -39,7 +39,8 @@ func ParsePath(s string) (*Path, error) {
 	return p, nil
 }
 
-func (p *Path) match(open []Open) bool {
+// Match reports whether the last of the open elements is at the path.
+func (p *Path) Match(open []Open) bool {
 	if len(open) < len(p.steps) || !p.anywhere && len(open) > len(p.steps) {
 		return false
 	}
@@ -74,7 +75,7 @@ func (f *Finder) Want(open []Open) bool {
 	if f.root == "" {
 		f.root = open[0].Name
 	}
-	if f.Path.match(open) {
+	if f.Path.Match(open) {
 		f.deep = len(f.Path.steps)
 		return true
 	}

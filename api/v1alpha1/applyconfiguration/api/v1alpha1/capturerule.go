@@ -16,8 +16,8 @@ type CaptureRuleApplyConfiguration struct {
 	// too; its first group, or the whole match, is the value, until another line
 	// matches. Lines that match are no records.
 	Pattern *string `json:"pattern,omitempty"`
-	// Path of a value outside of the records: a path in JSON (meta.updated), an
-	// XPath from the root in XML (/rss/channel/pubDate).
+	// Path of a value outside of the records: a path in JSON (meta.updated), that of
+	// an element or attribute in XML (/rss/channel/pubDate, /feed/@updated).
 	Path *string `json:"path,omitempty"`
 	// Footer says that the value may come after the records that need it. The
 	// payload is then read twice, and may have 16 MiB at most.
