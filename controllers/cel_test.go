@@ -101,6 +101,8 @@ var ruleCases = map[string]ruleCase{
 	"Parser.spec.input.xlsx columns and header: None": {sample: "text", path: ".spec.input",
 		keeps:  []string{"{xlsx: {header: None, columns: [ip]}}", "{xlsx: {}}"},
 		breaks: []string{"{xlsx: {header: None}}", "{xlsx: {columns: [ip]}}"}},
+	"Parser.spec.input.zone origin is for dialect: Master": {sample: "zone", path: ".spec.input.zone",
+		keeps: []string{"{origin: a.example}", "{dialect: RBL}"}, breaks: []string{"{dialect: RBL, origin: a.example}"}},
 	"Parser.spec.derive[]" + exactlyOne + "[pattern": {sample: "text", path: ".spec.derive",
 		keeps: []string{"[{from: [a], pattern: '(?P<b>.)'}]"}, breaks: []string{"[{from: [a]}]", "[{from: [a], pattern: '(?P<b>.)', as: JSON, name: c}]"}},
 	"Parser.spec.derive[] as and name go together": {sample: "text", path: ".spec.derive",
