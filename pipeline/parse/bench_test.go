@@ -46,8 +46,10 @@ func eachRow(format string) []byte {
 	return b.Bytes()
 }
 
-func benchmark(b *testing.B, input string, payload []byte) {
-	p, err := Compile(specOf(b, input+benchMapping))
+func benchmark(b *testing.B, input string, payload []byte) { benchmarkSpec(b, input+benchMapping, payload) }
+
+func benchmarkSpec(b *testing.B, spec string, payload []byte) {
+	p, err := Compile(specOf(b, spec))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -126,4 +128,18 @@ input: {csv: {}}
 skip:
 - {when: record.status == "offline", reason: offline}
 `, payload)
+}
+
+func BenchmarkObservable(b *testing.B) {
+	rows := eachRow("2024-05-%02d 07:08:%02d,%d,198.51.%d.%d:%d,emotet-%x,http://bad.example/dir/file%d.exe,online,AS64496 Example Hosting\n")
+	payload := append([]byte("date,id,ioc,malware,url,status,owner\n"), rows...)
+	p := `
+input: {csv: {}}
+mapping:
+- {field: time, from: [date], time: {layouts: ["%Y-%m-%d %H:%M:%S"]}, required: true}
+- {field: observable, from: [ioc], required: true}
+- {field: name, from: [malware]}
+lookups: [{from: [status], entries: {online: {category: cnc}}, default: {category: other}}]
+`
+	benchmarkSpec(b, p, payload)
 }
