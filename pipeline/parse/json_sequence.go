@@ -35,7 +35,13 @@ func (j *jsonObjects) read(r *run) error {
 	if err := r.start(j.what); err != nil {
 		return err
 	}
-	o := &objectReader{jsonObjects: j, check: record.NewWalker(record.NewTree())}
+	return j.each(r, nil)
+}
+
+// each reads the objects of a payload that has been started. take takes them,
+// well-formed; nil is for records.
+func (j *jsonObjects) each(r *run, take func(raw []byte) error) error {
+	o := &objectReader{jsonObjects: j, check: record.NewWalker(record.NewTree()), taken: take}
 	o.documentReader = &documentReader{
 		run: r, format: &jsonDocument{}, walker: record.NewWalker(j.tree), take: o.object,
 	}
@@ -53,6 +59,7 @@ type objectReader struct {
 	*documentReader
 	*jsonObjects
 	check *record.Walker
+	taken func(raw []byte) error
 	text  []byte // of a record that has been rewritten
 }
 
@@ -61,11 +68,14 @@ func (o *objectReader) object(raw []byte, name string) error {
 	if !isObject(raw) {
 		return o.reject("the record is no JSON object", raw)
 	}
-	if o.rewrite == nil {
+	if o.rewrite == nil && o.taken == nil {
 		return o.extract(o.walker, raw, name)
 	}
 	if err := o.check.Extract(raw, nil); err != nil {
 		return o.reject("malformed JSON: "+err.Error(), raw)
+	}
+	if o.taken != nil {
+		return o.taken(raw)
 	}
 	text, pass := o.rewrite(o.text[:0], record.Text(raw))
 	if o.text = text; pass != "" {
