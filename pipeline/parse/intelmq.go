@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,23 +23,85 @@ const (
 
 // flattenIDF gives an event the form that IntelMQ itself uses on the wire, with one
 // exception: members have dotted names, whether they came so or nested, but the
-// extras are members of one object, since their names are free. confidence says in
-// a word what feed.accuracy says in percent.
-func flattenIDF(dst []byte, object string) []byte {
+// extras are members of one object, since their names are free. Beside them,
+// confidence says in a word what feed.accuracy says in percent, and server_port is
+// the port of the source where that is a server.
+func flattenIDF(dst []byte, object string) (rec []byte, pass string) {
 	f := idfWriter{dst: append(dst, '{')}
+	record.Members(object, f.look)
+	if f.report {
+		return dst, "report"
+	}
 	f.fields(object, "", 0)
+	if slices.Contains(idfServers, f.typ) {
+		f.text("server_port", f.port)
+	}
 	f.name(idfExtra)
 	f.dst = append(f.dst, '{')
 	f.first = true
 	f.extras(object)
-	return append(f.dst, "}}"...)
+	return append(f.dst, "}}"...), ""
+}
+
+// idfServers are the types whose source is a server.
+var idfServers = []string{
+	"c2-server", "c&c", "c2server", "malware-distribution", "phishing", "proxy", "ddos-amplifier", "vulnerable-system",
+	"vulnerable service", "potentially-unwanted-accessible", "information-disclosure", "weak-crypto",
 }
 
 type idfWriter struct {
-	dst   []byte
-	path  []byte
-	first bool
-	begun bool
+	dst       []byte
+	first     bool
+	begun     bool
+	report    bool
+	located   bool // the source has an address
+	typ, port string
+}
+
+// look finds out what has to be known before the rest.
+func (f *idfWriter) look(name string, v record.Value) bool {
+	switch name {
+	case "__type":
+		f.report = v.Text == "Report"
+	case "source.ip":
+		f.located = f.located || v.Present() && v.Text != ""
+	case "source":
+		if v.Kind == record.Object {
+			record.Members(v.Text, func(name string, v record.Value) bool {
+				return name != "ip" || f.look("source.ip", v)
+			})
+		}
+	}
+	return true
+}
+
+// field writes one field under its dotted name. What describes an address that there
+// is not has no place in an event but the extras: source.asn is called source_asn
+// then.
+func (f *idfWriter) field(name string, v record.Value) {
+	switch name {
+	case "classification.type":
+		f.typ = strings.ToLower(strings.TrimSpace(v.Text))
+	case "source.port":
+		f.port = v.Text
+	case "source.asn", "source.geolocation.cc", "source.reverse_dns":
+		if !f.located {
+			name = strings.ReplaceAll(name, ".", "_")
+		}
+	case idfAccuracy:
+		if percent, err := strconv.ParseFloat(v.Text, 64); err == nil {
+			f.text("confidence", event.ConfidenceOf(percent).String())
+		}
+	}
+	f.name(name)
+	f.dst = record.AppendValue(f.dst, v)
+}
+
+func (f *idfWriter) text(name, value string) {
+	if value != "" {
+		f.name(name)
+		f.dst = record.AppendString(f.dst, value)
+	}
 }
 
 func (f *idfWriter) name(name string) {
@@ -62,14 +125,7 @@ func (f *idfWriter) fields(object, prefix string, depth int) {
 			f.fields(v.Text, name, depth+1)
 			return true
 		}
-		f.name(name)
-		f.dst = record.AppendValue(f.dst, v)
-		if name == idfAccuracy {
-			if percent, err := strconv.ParseFloat(v.Text, 64); err == nil {
-				f.name("confidence")
-				f.dst = record.AppendString(f.dst, event.ConfidenceOf(percent).String())
-			}
-		}
+		f.field(name, v)
 		return true
 	})
 }

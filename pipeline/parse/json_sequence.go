@@ -16,9 +16,9 @@ type jsonObjects struct {
 	what string // for reasons
 	// around are the members that objects around the records may have them in.
 	around []string
-	// rewrite appends a record to dst in the form that the mapping knows; nil: records
-	// are in that form.
-	rewrite func(dst []byte, object string) []byte
+	// rewrite appends a record to dst in the form that the mapping knows, or says why
+	// it is none; nil: records are in that form.
+	rewrite func(dst []byte, object string) (rec []byte, pass string)
 	tree    *record.Tree
 }
 
@@ -35,7 +35,13 @@ func (j *jsonObjects) read(r *run) error {
 	if err := r.start(j.what); err != nil {
 		return err
 	}
-	o := &objectReader{jsonObjects: j, check: record.NewWalker(record.NewTree())}
+	return j.each(r, nil)
+}
+
+// each reads the objects of a payload that has been started. take takes them,
+// well-formed; nil is for records.
+func (j *jsonObjects) each(r *run, take func(raw []byte) error) error {
+	o := &objectReader{jsonObjects: j, check: record.NewWalker(record.NewTree()), taken: take}
 	o.documentReader = &documentReader{
 		run: r, format: &jsonDocument{}, walker: record.NewWalker(j.tree), take: o.object,
 	}
@@ -53,6 +59,7 @@ type objectReader struct {
 	*documentReader
 	*jsonObjects
 	check *record.Walker
+	taken func(raw []byte) error
 	text  []byte // of a record that has been rewritten
 }
 
@@ -61,13 +68,20 @@ func (o *objectReader) object(raw []byte, name string) error {
 	if !isObject(raw) {
 		return o.reject("the record is no JSON object", raw)
 	}
-	if o.rewrite == nil {
+	if o.rewrite == nil && o.taken == nil {
 		return o.extract(o.walker, raw, name)
 	}
 	if err := o.check.Extract(raw, nil); err != nil {
 		return o.reject("malformed JSON: "+err.Error(), raw)
 	}
-	o.text = o.rewrite(o.text[:0], record.Text(raw))
+	if o.taken != nil {
+		return o.taken(raw)
+	}
+	text, pass := o.rewrite(o.text[:0], record.Text(raw))
+	if o.text = text; pass != "" {
+		o.passAs(pass)
+		return nil
+	}
 	return o.made(o.walker, o.text, raw, name)
 }
 
@@ -83,8 +97,8 @@ func (o *objectReader) areLines() (bool, error) {
 		return false, err
 	}
 	o.src.next = o.src.pos
-	value, err := o.ahead()
-	if err != nil || value == nil || o.isAround(value) {
+	value, whole, err := o.ahead(o.p.max)
+	if err != nil || !whole || o.isAround(value) {
 		return false, err
 	}
 	after, err := o.src.peek(len(value) + 1)
@@ -93,20 +107,51 @@ func (o *objectReader) areLines() (bool, error) {
 
 func blankUntilEnd(b []byte) bool { return b[0] == '\n' || b[0] == '\r' || b[0] == ' ' || b[0] == '\t' }
 
-// ahead looks at the value that comes next without consuming it; nil if it is
-// longer than a record may be, or has no end.
-func (o *objectReader) ahead() ([]byte, error) {
+// ahead looks at the value that comes next without consuming it, at least at so many
+// bytes of it; whole says that it is all of it.
+func (d *documentReader) ahead(limit int) (text []byte, whole bool, err error) {
 	var scan record.Scanner
 	for at := 0; ; {
-		end, done := scan.Scan(o.src.buf[:o.src.end], o.src.pos+at)
+		end, done := scan.Scan(d.src.buf[:d.src.end], d.src.pos+at)
 		if done {
-			return o.src.buf[o.src.pos:end], nil
+			return d.src.buf[d.src.pos:end], true, nil
 		}
-		if at = end - o.src.pos; at > o.p.max {
-			return nil, nil
+		if at = end - d.src.pos; at >= limit {
+			return d.src.buf[d.src.pos:end], false, nil
 		}
-		if more, err := o.src.fill(); !more {
-			return nil, err
+		if more, err := d.src.fill(); !more {
+			return d.src.buf[d.src.pos:d.src.end], false, err
+		}
+	}
+}
+
+// elements calls each at every element of an array; it must read it.
+func (d *documentReader) elements(each func() error) error {
+	d.src.pos++
+	for n := 0; ; n++ {
+		if done, err := d.separator(n, ']'); done || err != nil {
+			return err
+		}
+		if err := each(); err != nil {
+			return err
+		}
+	}
+}
+
+// membersOf calls each at the value of every member of an object; it must read it.
+// The name is valid until then.
+func (d *documentReader) membersOf(each func(name string) error) error {
+	d.src.pos++
+	for n := 0; ; n++ {
+		if done, err := d.separator(n, '}'); done || err != nil {
+			return err
+		}
+		name, err := d.member()
+		if err != nil {
+			return err
+		}
+		if err := each(name); err != nil {
+			return err
 		}
 	}
 }
@@ -156,11 +201,11 @@ func (o *objectReader) document() error {
 		if len(o.around) == 0 {
 			return o.one("")
 		}
-		value, err := o.ahead()
+		value, whole, err := o.ahead(o.p.max)
 		if err != nil {
 			return err
 		}
-		if value != nil && !o.isAround(value) {
+		if whole && !o.isAround(value) {
 			return o.one("")
 		}
 		return o.members()
@@ -179,29 +224,19 @@ func (o *objectReader) members() error {
 		return err
 	}
 	head, hit := bytes.Clone(start), false
-	o.src.pos++
-	for n := 0; ; n++ {
-		if done, err := o.separator(n, '}'); done || err != nil {
-			if err == nil && !hit {
-				err = o.reject(o.tooLong(), head)
-			}
-			return err
-		}
-		name, err := o.member()
-		if err != nil {
-			return err
-		}
+	err = o.membersOf(func(name string) error {
 		c, err := o.expect()
-		switch {
-		case err != nil:
-		case c == '[' && o.wraps(name):
+		if err == nil && c == '[' && o.wraps(name) {
 			hit = true
-			err = o.array(record.Path{{Kind: record.Any}})
-		default:
+			return o.array(record.Path{{Kind: record.Any}})
+		}
+		if err == nil {
 			err = o.skip()
 		}
-		if err != nil {
-			return err
-		}
+		return err
+	})
+	if err == nil && !hit {
+		err = o.reject(o.tooLong(), head)
 	}
+	return err
 }

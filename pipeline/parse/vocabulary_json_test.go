@@ -30,7 +30,7 @@ func (w *whole) Reject(r *Rejection) error {
 	return nil
 }
 
-// cutDocument: every part of a payload that ends too early is read without panic, every record
+// Every part of a payload that ends too early is read without panic, every record
 // is accounted for, and the events before the end are the same.
 func cutDocument(t *testing.T, spec, payload string) {
 	t.Helper()

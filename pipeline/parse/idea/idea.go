@@ -15,8 +15,8 @@ import (
 // Append appends a message, which must be a JSON object, to dst as it is, with
 // members beside its own that say what its lists of lists mean for one event:
 // category, type, confidence, cves, source, target and attach. Names of IDEA itself
-// begin with capital letters.
-func Append(dst []byte, object string) []byte {
+// begin with capital letters. There is no message that it passes over.
+func Append(dst []byte, object string) (rec []byte, pass string) {
 	var m message
 	record.Members(object, func(name string, v record.Value) bool {
 		m.member(name, v)
@@ -44,7 +44,7 @@ func Append(dst []byte, object string) []byte {
 	w.Text("filename", m.filename)
 	w.Close()
 	w.Close()
-	return w.Bytes()
+	return w.Bytes(), ""
 }
 
 // message is what is taken out of a message.
