@@ -104,11 +104,16 @@ func (t *csvTable) check() error {
 	default:
 		return fmt.Errorf("%sheader: %q is none of First, Commented and None", at, t.header)
 	}
-	if len(t.columns) == 0 {
+	return checkColumns(t.columns, at)
+}
+
+// checkColumns checks the names of the columns of a table without a header.
+func checkColumns(columns []string, at string) error {
+	if len(columns) == 0 {
 		return errors.New(at + "columns: are needed for header: None; name the columns from left to right")
 	}
 	seen := map[string]int{}
-	for i, name := range t.columns {
+	for i, name := range columns {
 		if before, ok := seen[name]; ok {
 			return fmt.Errorf("%scolumns[%d]: %q is columns[%d] already", at, i, name, before)
 		}
@@ -250,6 +255,11 @@ func (c *csvReader) commentedHeader() error {
 // name takes the names of the columns from the header.
 func (c *csvReader) name(cells []string) error {
 	c.named = true
+	return c.columns(columnNames(cells))
+}
+
+// columnNames makes names of the cells of a header. None is there twice or empty.
+func columnNames(cells []string) []string {
 	names := make([]string, len(cells))
 	taken := map[string]bool{}
 	for i, cell := range cells {
@@ -268,7 +278,7 @@ func (c *csvReader) name(cells []string) error {
 		seen[name] = true
 		names[i] = name
 	}
-	return c.columns(names)
+	return names
 }
 
 func (c *csvReader) checkWidth() string {

@@ -134,8 +134,17 @@ func unreadable(err error) bool {
 	return errors.As(err, &u)
 }
 
+// binary is a format that is no text, or says itself what its character sets are.
+type binary interface {
+	format
+	binary()
+}
+
 // start decodes the payload and prepares a run.
 func (p *Parser) start(ctx context.Context, r io.Reader, m Meta, sink Sink, obs Observer) (*run, error) {
+	if _, ok := p.format.(binary); ok {
+		return newRun(ctx, p, r, charset{name: utf8Name}, m, sink, obs), nil
+	}
 	text, set, err := decode(r, p.charset, m.ContentType)
 	if err != nil {
 		return nil, err

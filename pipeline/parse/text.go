@@ -107,11 +107,16 @@ func (r *run) start(format string) error {
 	return r.src.detectEOL()
 }
 
-// skipLines passes over the first n lines, whatever they are.
+// skipLines passes over the first n lines, whatever they are; values may be
+// captured from them.
 func (r *run) skipLines(n int) error {
 	for range n {
-		if _, _, ok, err := r.src.line(); err != nil || !ok {
+		line, long, ok, err := r.src.line()
+		if err != nil || !ok {
 			return err
+		}
+		if !long {
+			r.captures(line)
 		}
 	}
 	return nil
