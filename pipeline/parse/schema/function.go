@@ -170,11 +170,12 @@ func float(s string) (string, form) {
 }
 
 func boolean(s string) (string, form) {
-	switch strings.ToLower(s) {
-	case "y", "yes", "true", "enabled", "1":
-		return "true", isJSON
-	case "n", "no", "false", "disabled", "0":
-		return "false", isJSON
+	for i, words := range [...][]string{{"y", "yes", "true", "enabled", "1"}, {"n", "no", "false", "disabled", "0"}} {
+		for _, w := range words {
+			if strings.EqualFold(s, w) {
+				return [...]string{"true", "false"}[i], isJSON
+			}
+		}
 	}
 	return s, isNone
 }
