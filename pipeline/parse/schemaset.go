@@ -231,6 +231,19 @@ func filename(m Meta) string {
 	return path.Base(address)
 }
 
+// Of is the Parser of a payload, and the name of its report, if p is a schema set
+// that has it; nil otherwise.
+func (p *Parser) Of(m Meta) (report string, of *Parser) {
+	if p.set == nil {
+		return "", nil
+	}
+	report, of, err := p.set.Parser(m)
+	if err != nil {
+		return "", nil
+	}
+	return report, of
+}
+
 // Rules tells what the document says of a column of the report; "" without one.
 func (p *Parser) Rules(column string) string {
 	if s, ok := p.format.(*schemaSet); ok && s.program != nil {
