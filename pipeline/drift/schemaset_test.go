@@ -1,6 +1,7 @@
 package drift_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -43,6 +44,10 @@ func TestReportsOfASchemaSetChangeAsTheirDocumentAllows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(payload)), nil }
+		if err := lens.Probe(t.Context(), open, m, p); err != nil {
+			t.Fatal(err)
+		}
 		return p
 	}
 	base := drift.Merge(nil, learnAs(scanRows("timestamp,ip,hostname,asn,tag", "2026-01-01 00:00:00,192.0.2.1,h.example.net,64500,x")))
@@ -52,7 +57,7 @@ func TestReportsOfASchemaSetChangeAsTheirDocumentAllows(t *testing.T) {
 	}{
 		{"as ever", "timestamp,ip,hostname,asn,tag", "2026-01-01 00:00:00,192.0.2.1,h.example.net,64500,x", "The format has not changed.", false},
 		{"another order", "ip,timestamp,hostname,asn,tag", "192.0.2.1,2026-01-01 00:00:00,h.example.net,64500,x",
-			`The columns are in another order: "ip" is now at position 1.`, false},
+			`The columns are in another order: "timestamp" is now at position 2.`, false},
 		{"an optional column is gone", "timestamp,ip,hostname,tag", "2026-01-01 00:00:00,192.0.2.1,h.example.net,x",
 			`Column "asn" is gone; it fills asn; the schema document does not require it.`, false},
 		{"a column is new", "timestamp,ip,hostname,asn,tag,new", "2026-01-01 00:00:00,192.0.2.1,h.example.net,64500,x,y",
