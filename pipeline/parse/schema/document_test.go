@@ -274,3 +274,23 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestDiffTellsWhatIsOtherwise(t *testing.T) {
+	read := func(reports string) *Document {
+		doc, err := Decode([]byte(`{"_meta": {"date_created": "2026-01-01"}, ` + reports + `}`))
+		if err != nil || doc.Err() != nil {
+			t.Fatal(err, doc.Err())
+		}
+		return doc
+	}
+	before := read(`"a": {"file_name": "a", "constant_fields": {"classification.type": "spam"}, "required_fields": [["source.ip", "ip"]],
+"optional_fields": [["extra.", "x"], ["extra.", "y"]]}, "b": {"file_name": "b", "required_fields": [["source.ip", "ip"]]}`)
+	now := read(`"a": {"file_name": "a", "constant_fields": {"classification.type": "scanner"}, "required_fields": [["source.ip", "ip"]],
+"optional_fields": [["extra.", "x", "convert_int"], ["extra.", "z"]]}, "c": {"file_name": "c", "required_fields": [["source.ip", "ip"]]}`)
+	if got, want := Diff(before, now), "1 report new (c), 1 report gone (b), 1 column new, 1 column gone, 2 columns otherwise"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got := Diff(now, now); got != "" {
+		t.Error(got)
+	}
+}
