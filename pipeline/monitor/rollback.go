@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/weir-project/weir/pipeline/bus"
@@ -26,7 +27,8 @@ func (f *feed) canary(ctx context.Context, src *source, doc *schema.Document) (r
 	before := parse.RunExamplesWith(spec, e.doc)
 	for i, r := range parse.RunExamplesWith(spec, doc) {
 		if before[i].OK && !r.OK {
-			return fmt.Sprintf("the example %q of the Parser fails with it: %.500s", r.Name, r.Diff), nil
+			why, _, _ := strings.Cut(r.Diff, "\n")
+			return fmt.Sprintf("the example %q of the Parser fails with it: %.*s", r.Name, maxDiff, why), nil
 		}
 	}
 	was, err := parse.NewSet(spec, e.doc)

@@ -185,7 +185,7 @@ func (f *feed) activate(ctx context.Context, src *source, p *bus.Payload, v *ver
 		ref.Slot = "b"
 	}
 	var before *schema.Document
-	note := fmt.Sprintf("The schema document of %s is in force: %d reports, %d columns", date(ref.Created), len(v.doc.Reports), v.doc.Columns())
+	note := fmt.Sprintf("The schema document of %s is in force: %s", date(ref.Created), v.doc.Size())
 	if e := src.shelf.edition(); e != nil && m.Active != nil && e.doc.Digest == m.Active.Digest {
 		before = e.doc
 		if diff := schema.Diff(before, v.doc); diff != "" {

@@ -50,6 +50,11 @@ func Diff(before, now *Document) string {
 	return strings.Join(parts, ", ")
 }
 
+// Size says how much a document has: 170 reports, 6104 columns.
+func (d *Document) Size() string {
+	return plural(len(d.Reports), "report") + ", " + plural(d.Columns(), "column")
+}
+
 func plural(n int, what string) string {
 	if n != 1 {
 		what += "s"
