@@ -74,12 +74,12 @@ mapping:
 - {field: name, from: [sector]}
 - {field: cc, value: DE}
 - {field: extra.geo, from: [geo]}
-constants: {category: vulnerable, extra.protocol.application: none, target: all}
+constants: {category: vulnerable, extra.protocol_application: none, target: all}
 `), exampleDocument(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &collect{fields: []string{"ip", "name", "cc", "category", "target", "extra.geo", "extra.protocol.application", "extra.sector"}}
+	c := &collect{fields: []string{"ip", "name", "cc", "category", "target", "extra.geo", "extra.protocol_application", "extra.sector"}}
 	stats, err := p.Parse(context.Background(), strings.NewReader(
 		"timestamp,ip,port,protocol,geo,sector\n2026-01-01,192.0.2.1 192.0.2.2,7,udp,PL,web\n2026-01-01,192.0.2.3,7,icmp,PL,web\n"),
 		Meta{Source: "a.b", Filename: "open_echo.csv"}, c, nil)
@@ -160,5 +160,27 @@ func TestAnExampleCanBeTheSchemaOfOthers(t *testing.T) {
 	spec.Examples[0].Meta["feed"] = "other"
 	if results := RunExamples(spec); results[0].OK || !strings.Contains(results[0].Diff, "meta.feed: is only for the schema document") {
 		t.Errorf("%+v", results)
+	}
+}
+
+// A report in CSV and an event of IntelMQ of the same type have the same category.
+func TestTypesHaveTheCategoriesOfIntelMQ(t *testing.T) {
+	spec, err := vocabularyOf("intelmq")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, r := range spec.Mapping {
+		if r.Field != "category" || r.Values == nil {
+			continue
+		}
+		for typ, category := range r.Values.Entries {
+			if n++; schema.Category(typ) != category {
+				t.Errorf("%s is %s, and %s of IntelMQ", typ, schema.Category(typ), category)
+			}
+		}
+	}
+	if n < 40 {
+		t.Errorf("%d types", n)
 	}
 }

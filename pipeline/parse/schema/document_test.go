@@ -25,7 +25,7 @@ func TestADocumentIsRead(t *testing.T) {
 	if err != nil || doc.Err() != nil {
 		t.Fatal(err, doc.Err())
 	}
-	if len(doc.Reports) != 4 || doc.Columns() != 35 || len(doc.Digest) != 64 || !doc.Created.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
+	if len(doc.Reports) != 4 || doc.Columns() != 37 || len(doc.Digest) != 64 || !doc.Created.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
 		t.Errorf("%d reports, %d columns, digest %s, created %s", len(doc.Reports), doc.Columns(), doc.Digest, doc.Created)
 	}
 }
@@ -132,37 +132,42 @@ func TestRowsBecomeEvents(t *testing.T) {
 	const echo = "timestamp|ip|port|protocol|hostname|asn|geo|city|naics|tag|amplification|open|banner|internal_id"
 	const drone = "timestamp|src_ip|src_port|dst_ip|dst_port|http_url|http_host|infection|md5"
 	const listed = "timestamp|ip|tag|category|detail"
-	names := []string{"time", "category", "name", "ip", "asn", "cc", "rdns", "sport", "dport", "dip", "proto", "url", "fqdn", "md5",
+	names := []string{"time", "category", "name", "ip", "asn", "cc", "rdns", "sport", "dport", "dip", "proto", "url", "fqdn", "md5", "email", "username",
 		"classification.taxonomy", "classification.type"}
 	for _, tc := range []struct{ name, report, header, row, want string }{
 		{"all of it", "open_echo", echo, "2026-01-01 00:00:01|192.0.2.7|7|udp|h.example.net|64500|pl|Torun|519290|echo|2.50|yes|hi there|9",
 			"time=2026-01-01T00:00:01Z category=amplifier name=open-echo ip=192.0.2.7 asn=64500 cc=PL rdns=h.example.net dport=7 proto=udp " +
 				"classification.taxonomy=vulnerable classification.type=ddos-amplifier amplification:2.5 banner:\"aGkgdGhlcmU=\" open:true " +
-				"protocol.application:\"echo\" source.geolocation.city:\"Torun\" source.naics:519290 tag:\"echo\""},
+				"protocol_application:\"echo\" source.naics:519290 source_geolocation_city:\"Torun\" tag:\"echo\""},
 		{"what means nothing", "open_echo", echo, "2026-01-01 00:00:01|192.0.2.7||-|N/A|0||||unknown||maybe|aGk=|",
 			"time=2026-01-01T00:00:01Z category=amplifier name=open-echo ip=192.0.2.7 " +
-				"classification.taxonomy=vulnerable classification.type=ddos-amplifier banner:\"aGk=\" protocol.application:\"echo\""},
+				"classification.taxonomy=vulnerable classification.type=ddos-amplifier banner:\"aGk=\" protocol_application:\"echo\""},
 		{"optional values that do not fit are kept as text", "open_echo", echo, "2026-01-01 00:00:01|192.0.2.7|7|teleport||AS64500|Poland||x|||||",
 			"time=2026-01-01T00:00:01Z category=amplifier name=open-echo ip=192.0.2.7 asn=64500 dport=7 " +
 				"classification.taxonomy=vulnerable classification.type=ddos-amplifier geo:\"Poland\" protocol:\"teleport\" " +
-				"protocol.application:\"echo\" source.naics:\"x\""},
+				"protocol_application:\"echo\" source.naics:\"x\""},
 		{"new columns, in another order", "open_echo", "New Column|port|ip|timestamp", "some \"thing\"|7|2001:db8::1|2026-01-01 00:00:01",
 			"time=2026-01-01T00:00:01Z category=amplifier name=open-echo ip=2001:db8::1 dport=7 " +
-				"classification.taxonomy=vulnerable classification.type=ddos-amplifier New_Column:\"some \\\"thing\\\"\" protocol.application:\"echo\""},
+				"classification.taxonomy=vulnerable classification.type=ddos-amplifier New_Column:\"some \\\"thing\\\"\" protocol_application:\"echo\""},
 		{"a victim", "drone_http", drone, "2026-01-01 00:00:01|192.0.2.7|40000|198.51.100.1|80|GET /x?y HTTP/1.1|c2.example.org|Bot.X|",
 			"time=2026-01-01T00:00:01Z category=bots name=Bot.X ip=192.0.2.7 sport=40000 dport=80 dip=198.51.100.1 url=http://c2.example.org/x?y " +
 				"fqdn=c2.example.org classification.taxonomy=malicious-code classification.type=infected-system " +
-				"classification.identifier:\"drone-http\" infection:\"Bot.X\""},
+				"classification_identifier:\"drone-http\" infection:\"Bot.X\""},
 		{"a victim of something unknown", "drone_http", drone, "2026-01-01 00:00:01|192.0.2.7|40000|198.51.100.1|80|/||unknown|notahash",
 			"time=2026-01-01T00:00:01Z category=bots name=drone-http ip=192.0.2.7 sport=40000 dport=80 dip=198.51.100.1 " +
 				"classification.taxonomy=malicious-code classification.type=infected-system " +
-				"classification.identifier:\"drone-http\" http_url:\"/\" md5:\"notahash\""},
+				"classification_identifier:\"drone-http\" http_url:\"/\" md5:\"notahash\""},
 		{"a network in the column of addresses", "listed_networks", listed, "2026-01-01 00:00:01|192.0.2.9/24|x|unknown|web",
 			"time=2026-01-01T00:00:01Z category=other classification.taxonomy=other classification.type=blacklist " +
-				"detail:\"web\" event_description.text:\"web\" network:\"192.0.2.0/24\" tag:\"x\""},
+				"description:\"web\" detail:\"web\" network:\"192.0.2.0/24\" tag:\"x\""},
+		{"an AS without an address, and accounts", "listed_networks", listed + "|asn|account", "2026-01-01 00:00:01|192.0.2.0/24|x|||64500|me@example.org",
+			"time=2026-01-01T00:00:01Z category=other email=me@example.org classification.taxonomy=other classification.type=blacklist " +
+				"asn:\"64500\" network:\"192.0.2.0/24\" tag:\"x\""},
+		{"an account that is no address", "listed_networks", listed + "|asn|account", "2026-01-01 00:00:01|192.0.2.1|x|||64500|root",
+			"time=2026-01-01T00:00:01Z category=other ip=192.0.2.1 asn=64500 username=root classification.taxonomy=other classification.type=blacklist tag:\"x\""},
 		{"a vulnerability in a tag", "listed_networks", listed, "2026-01-01 00:00:01|192.0.2.9|http;CVE-2026-12345|spam|",
 			"time=2026-01-01T00:00:01Z category=other name=cve-2026-12345 ip=192.0.2.9 classification.taxonomy=other classification.type=blacklist " +
-				"event_description.text:\"spam\" tag:\"http;CVE-2026-12345\""},
+				"description:\"spam\" tag:\"http;CVE-2026-12345\""},
 		{"a type out of a column", "mail_server", "timestamp|ip|tag", "2026-01-01 00:00:01|192.0.2.9|exchange;webshell",
 			"time=2026-01-01T00:00:01Z category=backdoor name=exchange-server-webshell ip=192.0.2.9 " +
 				"classification.taxonomy=intrusions classification.type=system-compromise"},
@@ -206,9 +211,9 @@ func TestAForcedDocumentKeepsValuesAsExtras(t *testing.T) {
 	if refusal != "time: is required: map it, or give it under constants" {
 		t.Error(refusal)
 	}
-	want := `ip=192.0.2.1 category=other classification.type:"nonsense" clock:"noon" other:"192.0.2.2" port:"80" seen:"now" source.asn:"much"`
+	want := `ip=192.0.2.1 category=other classification_type:"nonsense" clock:"noon" other:"192.0.2.2" port:"80" seen:"now" source_asn:"much"`
 	got := show(&e, "ip", "category")
-	got = strings.Replace(got, "time.of.day:", "clock:", 1)
+	got = strings.Replace(got, "time_of_day:", "clock:", 1)
 	words := strings.Fields(got)
 	slices.Sort(words)
 	wanted := strings.Fields(want)

@@ -49,6 +49,7 @@ type kind uint8
 const (
 	plain kind = iota
 	isType
+	isAccount
 	ofAddress
 	isAddress
 )
@@ -101,6 +102,8 @@ func (p *Program) column(c *Column) {
 		t.of = ofAddress
 	case "classification.type":
 		t.of = isType
+	case "username":
+		t.of = isAccount
 	}
 	p.fields = append(p.fields, t)
 	p.note(c, name)
@@ -130,7 +133,7 @@ func (p *Program) constant(key, name, value string, replaced map[string]string) 
 	switch _, ok := replaced[name]; {
 	case value == "" || ok:
 	case f.Set(&e, value) != nil: // a document that was let through all the same
-		p.constant("extra."+key, "extra."+key, value, replaced)
+		p.constant(key, extraKey+strings.ReplaceAll(key, ".", "_"), value, replaced)
 	case len(e.Extra) > 0:
 		p.extras = append(p.extras, target{key: e.Extra[0].Key, constant: e.Extra[0].Value, field: f})
 	default:
@@ -248,7 +251,7 @@ func (r *Reader) Fill(row []string, e *event.Event) (fieldName, reason string) {
 	r.row, r.quoted = row, r.quoted[:0]
 	for i := range r.fields {
 		b := &r.fields[i]
-		if b.of == ofAddress && len(e.Address) == 0 || b.field.Has(e) {
+		if b.field.Has(e) {
 			continue
 		}
 		if reason := r.set(b, e); reason != "" {
@@ -257,7 +260,7 @@ func (r *Reader) Fill(row []string, e *event.Event) (fieldName, reason string) {
 	}
 	if e.Type != "" && e.Category == 0 {
 		// The type came from a column, and with it the category.
-		_ = field("category").Set(e, categoryOf(e.Type))
+		_ = categoryField.Set(e, categoryOf(e.Type))
 	}
 	r.fillExtras(e)
 	return "", ""
@@ -290,7 +293,15 @@ func (r *Reader) set(b *bound, e *event.Event) (reason string) {
 	case b.of == isType:
 		value = typeOf(value)
 	}
-	err := b.field.Set(e, value)
+	f := b.field
+	switch {
+	case b.of == ofAddress && len(e.Address) == 0:
+		r.putText(&b.fallback, e, s) // it is of no use there without the address
+		return ""
+	case b.of == isAccount && strings.IndexByte(value, '@') >= 0:
+		f = emailField
+	}
+	err := f.Set(e, value)
 	if err == nil {
 		return ""
 	}
@@ -300,6 +311,8 @@ func (r *Reader) set(b *bound, e *event.Event) (reason string) {
 	r.putText(&b.fallback, e, s)
 	return ""
 }
+
+var emailField, categoryField = field("email"), field("category")
 
 func reasonOf(err error, column, value string) string {
 	var fe *event.FieldError

@@ -19,7 +19,7 @@ var fields = map[string]string{
 	"source.reverse_dns":       "rdns",
 	"source.fqdn":              "fqdn",
 	"source.url":               "url",
-	"source.account":           "username",
+	"source.account":           "username", // or email
 	"source.network":           "extra.network",
 	"destination.ip":           "dip",
 	"time.source":              "time",
@@ -31,7 +31,8 @@ var fields = map[string]string{
 	"classification.type":      "classification.type",
 	"classification.taxonomy":  "classification.taxonomy",
 	"event_description.target": "target",
-	"event_description.text":   "extra.event_description.text",
+	"event_description.text":   "extra.description",
+	"event_description.url":    "extra.description_url",
 	"tlp":                      "tlp",
 }
 
@@ -48,7 +49,7 @@ var others = func() map[string]bool {
 		}
 	}
 	for _, key := range []string{"source.geolocation.cymru_cc", "source.geolocation.geoip_cc", "classification.identifier",
-		"comment", "status", "event_description.url", "event_hash", "feed.name", "feed.provider", "feed.documentation",
+		"comment", "status", "event_hash", "feed.name", "feed.provider", "feed.documentation",
 		"feed.code", "feed.url", "feed.accuracy", "malware.version", "misp.attribute_uuid", "misp.event_uuid",
 		"protocol.application", "rtir_id", "screenshot_url", "time.observation"} {
 		known[key] = true
@@ -101,7 +102,7 @@ func (r *Report) place(key, column string) string {
 	case strings.HasPrefix(key, extraKey):
 		return key
 	}
-	return extraKey + key
+	return extraKey + strings.ReplaceAll(key, ".", "_")
 }
 
 // maps tells whether the report has the key.
@@ -140,18 +141,22 @@ var legacy = map[string]string{
 	"defacement": "unauthorised-information-modification", "dropzone": "other",
 }
 
-// categories are those of types; what has none is other.
+// categories are those of types; what has none is other. They are the same as for
+// events of IntelMQ.
 var categories = map[string]string{
-	"spam": "spam", "ddos": "dos-attacker", "dos": "dos-attacker", "masquerade": "fraud", "phishing": "phish",
-	"unauthorized-use-of-resources": "fraud", "unauthorised-information-modification": "deface", "data-leak": "leak",
-	"data-loss": "leak", "unauthorised-information-access": "leak", "scanner": "scanning", "sniffing": "scanning",
+	"spam": "spam", "ddos": "dos-attacker", "dos": "dos-attacker", "misconfiguration": "vulnerable", "copyright": "fraud",
+	"masquerade": "fraud", "phishing": "phish", "unauthorized-use-of-resources": "fraud", "data-leak": "leak", "data-loss": "leak",
+	"unauthorised-information-access": "leak", "unauthorised-information-modification": "deface", "scanner": "scanning",
 	"social-engineering": "scam", "brute-force": "server-exploit", "exploit": "server-exploit", "ids-alert": "server-exploit",
 	"application-compromise": "backdoor", "system-compromise": "backdoor", "privileged-account-compromise": "backdoor",
 	"unprivileged-account-compromise": "backdoor", "c2-server": "cnc", "infected-system": "bots", "dga-domain": "cnc",
-	"malware-configuration": "malware-action", "malware-distribution": "malurl", "proxy": "proxy", "tor": "tor",
-	"ddos-amplifier": "amplifier", "information-disclosure": "vulnerable", "potentially-unwanted-accessible": "vulnerable",
+	"malware": "malware-action", "malware-configuration": "malware-action", "malware-distribution": "malurl", "proxy": "proxy",
+	"tor": "tor", "ddos-amplifier": "amplifier", "information-disclosure": "exposed", "potentially-unwanted-accessible": "exposed",
 	"vulnerable-system": "vulnerable", "weak-crypto": "vulnerable",
 }
+
+// Category is that of events of a type of the vocabulary.
+func Category(typ string) string { return categoryOf(typeOf(typ)) }
 
 // typeOf gives a type its name of today.
 func typeOf(s string) string {
