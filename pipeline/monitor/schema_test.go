@@ -353,7 +353,9 @@ func TestAPinnedDocumentIsTheOnlyOne(t *testing.T) {
 	w := newSchemaWorld(t, pinned(digestOf(second)))
 	w.rawDocument(first)
 	w.report("scan_b", 1, 9, "first_seen", "dst_ip", "dst_port")
-	d := w.docStatus("it is passed over", func(s status.Monitor) bool { return strings.Contains(s.Message, "sha256 of the Parser wants another one") })
+	d := w.docStatus("it is passed over", func(s status.Monitor) bool {
+		return strings.Contains(s.Message, "sha256 of the Parser wants another one")
+	})
 	if d.OK || d.Reason != v1alpha1.ReasonWaiting || d.Held != 0 {
 		t.Errorf("status of the documents: %+v", d)
 	}
