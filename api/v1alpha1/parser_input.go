@@ -7,7 +7,7 @@ package v1alpha1
 // openioc, idea, mail) bring a mapping of their own: it fills what no rule of the
 // Parser fills.
 //
-// +kubebuilder:validation:ExactlyOneOf=csv;json;jsonLines;text;xml;html;keyValue;ini;hosts;zone;xlsx;stix;misp;n6;intelmq;iodef;openioc;idea;mail
+// +kubebuilder:validation:ExactlyOneOf=csv;json;jsonLines;text;xml;html;keyValue;ini;hosts;zone;xlsx;stix;misp;n6;intelmq;iodef;openioc;idea;mail;schemaSet
 type InputSpec struct {
 	// Charset is a name of the WHATWG Encoding Standard such as windows-1250.
 	// auto (the default) believes a byte-order mark, then the transport's
@@ -115,6 +115,11 @@ type InputSpec struct {
 	// X-ARF, or any other mail.
 	// +optional
 	Mail *MailSpec `json:"mail,omitempty"`
+
+	// SchemaSet is reports of many kinds in CSV, whose columns a schema document
+	// explains that a FeedSource collects.
+	// +optional
+	SchemaSet *SchemaSetSpec `json:"schemaSet,omitempty"`
 }
 
 // CaptureRule takes one value out of what is around the records.
@@ -464,3 +469,49 @@ type IDEASpec struct{}
 
 // MailSpec has no settings of its own.
 type MailSpec struct{}
+
+// SchemaSetSpec reads reports of many kinds. What the columns of each become is
+// told by a schema document, such as that of Shadowserver; rules of the Parser come
+// before it. A new document is checked, tried, and put in force by itself.
+type SchemaSetSpec struct {
+	// SchemaFrom is the FeedSource whose payloads are the schema document. It has
+	// the same parserRef as the FeedSources of the reports.
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +required
+	SchemaFrom string `json:"schemaFrom"`
+
+	// SHA256 of the only document that may be used, in hex; without it, it is the
+	// newest that passes the checks.
+	// +kubebuilder:validation:Pattern=`^[0-9a-f]{64}$`
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	SHA256 string `json:"sha256,omitempty"`
+
+	// Report says which report a payload is; without it, the name of the file
+	// does, as 2026-01-31-scan_dns-example.csv.
+	// +optional
+	Report *ReportName `json:"report,omitempty"`
+
+	// CSV is the dialect of the reports; their header names the columns.
+	// +optional
+	CSV *CSVSpec `json:"csv,omitempty"`
+}
+
+// ReportName says which report a payload is.
+//
+// +kubebuilder:validation:ExactlyOneOf=fromFilename;name
+type ReportName struct {
+	// FromFilename is a regular expression (RE2) for the name of the file, or, if
+	// the payload has none, the last part of its URL; its group "report" is the name.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	FromFilename string `json:"fromFilename,omitempty"`
+
+	// Name is that of all payloads.
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_]+$`
+	// +optional
+	Name string `json:"name,omitempty"`
+}

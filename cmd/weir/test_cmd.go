@@ -6,19 +6,28 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/parse/schema"
 )
 
 func newTest() *cobra.Command {
-	var file string
+	var file, schemaFile string
 	cmd := &cobra.Command{
-		Use:     "test -f DIR",
-		Short:   "Run the examples inside every Parser",
-		Long:    "Run the examples inside every Parser. Exits 0 when all pass, 1 otherwise.",
+		Use:   "test -f DIR",
+		Short: "Run the examples inside every Parser",
+		Long: `Run the examples inside every Parser. Exits 0 when all pass, 1 otherwise.
+
+The examples of a Parser with spec.input.schemaSet are read with the schema
+document that is one of them, or with that of --schema.`,
 		Example: "  weir test -f config/samples/quickstart",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			res, err := loadStrict(cmd.Context(), file, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			doc, err := readSchema(schemaFile, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -29,7 +38,7 @@ func newTest() *cobra.Command {
 				if len(p.Spec.Examples) == 0 {
 					fmt.Fprintf(out, "none  %s/%s has no examples\n", p.Namespace, p.Name)
 				}
-				for _, r := range parse.RunExamples(res.ParserSpec(p)) {
+				for _, r := range runExamples(res.ParserSpec(p), doc) {
 					if r.OK {
 						passed++
 						fmt.Fprintf(out, "ok    %s/%s: %s\n", p.Namespace, p.Name, r.Name)
@@ -48,5 +57,13 @@ func newTest() *cobra.Command {
 		},
 	}
 	fileFlag(cmd, &file, "file or folder of manifests")
+	schemaFlag(cmd, &schemaFile)
 	return cmd
+}
+
+func runExamples(spec *v1alpha1.ParserSpec, doc *schema.Document) []parse.ExampleResult {
+	if doc != nil && spec.Input.SchemaSet != nil {
+		return parse.RunExamplesWith(spec, doc)
+	}
+	return parse.RunExamples(spec)
 }

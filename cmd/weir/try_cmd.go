@@ -23,8 +23,8 @@ import (
 )
 
 type tryOptions struct {
-	file, parser, output string
-	meta                 map[string]string
+	file, parser, output, schema string
+	meta                         map[string]string
 }
 
 func newTry() *cobra.Command {
@@ -42,6 +42,7 @@ Exits 0 when every record became events or was skipped by rule, 1 when some were
 rejected, 2 when the payload could not be read, or not to its end, and when the
 command or the Parser is wrong.`,
 		Example: `  weir try -f parser.yaml sample.csv
+  weir try -f parser.yaml 2026-01-31-scan_dns-example.csv --schema schema.json
   curl -s https://feed.example/list.csv | weir try -f parser.yaml - -o json --meta url=https://feed.example/list.csv`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -65,6 +66,7 @@ command or the Parser is wrong.`,
 	cmd.Flags().StringVarP(&o.file, "filename", "f", "", "file with the Parser, and possibly its FeedSource (required)")
 	cmd.Flags().StringVar(&o.parser, "parser", "", "name of the Parser, if the file has several")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "table", "table or json")
+	schemaFlag(cmd, &o.schema)
 	cmd.Flags().StringToStringVar(&o.meta, "meta", nil, "what a collector would know: url=...,filename=...,contentType=...,collected=<RFC 3339>")
 	return cmd
 }
@@ -84,7 +86,7 @@ func try(cmd *cobra.Command, o *tryOptions, payload string) (rejected bool, err 
 	if err != nil {
 		return false, err
 	}
-	parser, err := parse.Compile(res.ParserSpec(spec))
+	parser, err := tryParser(res.ParserSpec(spec), o.schema, cmd.ErrOrStderr())
 	if err != nil {
 		return false, err
 	}
@@ -107,6 +109,18 @@ func try(cmd *cobra.Command, o *tryOptions, payload string) (rejected bool, err 
 		err = ferr
 	}
 	return stats.Rejected > 0, err
+}
+
+// tryParser compiles a Parser, with its schema document if it needs one.
+func tryParser(spec *v1alpha1.ParserSpec, path string, warnings io.Writer) (*parse.Parser, error) {
+	doc, err := readSchema(path, warnings)
+	if err == nil {
+		err = schemaFits(spec, doc, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return parse.CompileWith(spec, doc)
 }
 
 // pickParser finds the Parser of a file. Problems of other objects do not

@@ -117,6 +117,20 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
+// DeleteBelow removes the keys below one, and the key itself.
+func (b *Bucket) DeleteBelow(ctx context.Context, key string) error {
+	keys, err := b.Keys(ctx, key+".")
+	if err != nil {
+		return err
+	}
+	for _, k := range append(keys, key) {
+		if err := b.Delete(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Entry is one change of a key. Value is nil when the key was deleted.
 type Entry struct {
 	Key   string

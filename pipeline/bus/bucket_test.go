@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 )
 
@@ -26,6 +27,23 @@ func TestBucketKeepsTheNewestValue(t *testing.T) {
 	}
 	if _, err := b.Get(ctx, "a.b"); !errors.Is(err, ErrNotFound) {
 		t.Fatalf("error %v, want ErrNotFound", err)
+	}
+}
+
+func TestDeleteBelowRemovesAKeyWithWhatIsBelow(t *testing.T) {
+	_, c := testBus(t)
+	ctx := testContext(t)
+	b := c.State()
+	for _, key := range []string{"a.b", "a.b.c", "a.b.d.e", "a.bc", "a"} {
+		if err := b.Put(ctx, key, []byte("1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.DeleteBelow(ctx, "a.b"); err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := b.Keys(ctx, ""); err != nil || !slices.Equal(keys, []string{"a", "a.bc"}) {
+		t.Errorf("left %v, %v", keys, err)
 	}
 }
 

@@ -34,6 +34,8 @@ const (
 	CodeEmptied         = "emptied"
 	CodeWidened         = "widened"
 	CodeUnfit           = "values-unfit"
+	CodeSchema          = "schema-refused"     // a schema document fails a check
+	CodeSchemaBack      = "schema-rolled-back" // reports could not be read with one
 )
 
 // Classes of changes.
@@ -127,6 +129,8 @@ var codeClass = map[string]string{
 	CodeCellsMissing:    ClassBreakingHard,
 	CodeDelimiter:       ClassBreakingHard,
 	CodeHeaderMissing:   ClassBreakingHard,
+	CodeSchema:          ClassBreakingHard,
+	CodeSchemaBack:      ClassBreakingHard,
 	CodeEmptied:         ClassDegraded,
 	CodeWidened:         ClassWidening,
 	CodeLayout:          ClassWidening,

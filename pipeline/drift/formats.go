@@ -36,7 +36,7 @@ var formats = []struct {
 // declaredFormat is the name of the format that an input names.
 func declaredFormat(in *v1alpha1.InputSpec) string {
 	switch {
-	case in.CSV != nil:
+	case in.CSV != nil, in.SchemaSet != nil:
 		return formatCSV
 	case in.JSON != nil:
 		return formatJSON

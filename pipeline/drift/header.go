@@ -21,6 +21,10 @@ func checkHeader(c *comparison) {
 	}
 	taken := c.successors(lost)
 	for _, l := range lost {
+		if c.now.Open && !l.Required {
+			c.reportOptional(l)
+			continue
+		}
 		c.reportLost(l, taken[l.Name])
 	}
 	if known == nil {
@@ -129,6 +133,15 @@ func (c *comparison) reportLost(l *Column, successor string) {
 	c.explain(l.Name, f)
 }
 
+// reportOptional tells of a column that the schema document does not promise.
+func (c *comparison) reportOptional(l *Column) {
+	c.explained[l.Name] = true
+	if c.base != nil {
+		c.add(status.Finding{Code: CodeColumnDropped, Path: l.Name, Before: c.describe(c.base, l.Name),
+			Sentence: fmt.Sprintf("Column %q is gone%s; the schema document does not require it.", l.Name, fills(l))})
+	}
+}
+
 // reordered reports columns that are all there but in another order. By name
 // they can still be read; but a publisher who shuffles columns has changed the
 // format, and readers by position break, so it is held when the mapping uses one
@@ -150,7 +163,7 @@ func (c *comparison) reordered(known []string) {
 		return
 	}
 	mapped := slices.DeleteFunc(flippedNames(before, after, moved), func(name string) bool { return c.now.input(name) == nil })
-	f := status.Finding{Code: CodeHeaderReordered, Path: moved[0], Breaking: len(mapped) > 0,
+	f := status.Finding{Code: CodeHeaderReordered, Path: moved[0], Breaking: len(mapped) > 0 && !c.now.Open,
 		Before: strings.Join(before[:min(len(before), 16)], ", "), After: strings.Join(after[:min(len(after), 16)], ", ")}
 	if len(mapped) > 0 && !slices.Contains(mapped, moved[0]) {
 		f.Path = mapped[0]

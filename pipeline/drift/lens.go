@@ -11,10 +11,12 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/parse/schema"
 )
 
 // Formats that a Parser can declare.
@@ -28,31 +30,67 @@ const (
 // Lens is a Parser that learns a profile from what it parses. Safe for
 // concurrent use.
 type Lens struct {
+	// Report is the kind of reports that it is for, of a schema set; "" otherwise.
+	Report string
+
 	spec   *v1alpha1.ParserSpec
 	parser *parse.Parser
 	empty  Profile // the profile of a payload before its first byte
+
+	mu      sync.Mutex
+	reports map[string]*Lens // of a schema set
 }
 
 // NewLens compiles a Parser. The error is the one of parse.Compile. The spec
 // must not be changed afterwards.
 func NewLens(spec *v1alpha1.ParserSpec) (*Lens, error) {
-	parser, err := parse.Compile(spec)
+	return NewSetLens(spec, nil)
+}
+
+// NewSetLens is NewLens for a schema set with its document; Of gives the Lens of a
+// payload. Without a document it reads nothing.
+func NewSetLens(spec *v1alpha1.ParserSpec, doc *schema.Document) (*Lens, error) {
+	parser, err := parse.CompileWith(spec, doc)
 	if err != nil {
 		return nil, err
 	}
+	return newLens(spec, parser), nil
+}
+
+func newLens(spec *v1alpha1.ParserSpec, parser *parse.Parser) *Lens {
 	l := &Lens{spec: spec, parser: parser, empty: Profile{
 		Version:  version,
 		Input:    digest(spec.Input),
 		Declared: declaredFormat(&spec.Input),
-		Named:    spec.Input.CSV != nil && spec.Input.CSV.Header != v1alpha1.HeaderNone,
+		Named:    spec.Input.CSV != nil && spec.Input.CSV.Header != v1alpha1.HeaderNone || spec.Input.SchemaSet != nil,
+		Open:     spec.Input.SchemaSet != nil,
 		Payloads: 1,
-	}}
+	}, reports: map[string]*Lens{}}
 	for _, in := range parser.Inputs() {
 		c := Column{Name: in.Name, Fields: in.Fields, Required: in.Required, Rules: rulesDigest(spec, in.Name)}
+		if rules := parser.Rules(in.Name); rules != "" {
+			c.Rules = digest([]string{c.Rules, rules})
+		}
 		c.separators, c.nulls = cleaning(spec, in.Name)
 		l.empty.Inputs = append(l.empty.Inputs, c)
 	}
-	return l, nil
+	return l
+}
+
+// Of is the Lens of a payload: that of its report, if the Parser is a schema set
+// that has it, else l.
+func (l *Lens) Of(m parse.Meta) *Lens {
+	report, parser := l.parser.Of(m)
+	if parser == nil {
+		return l
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reports[report] == nil {
+		l.reports[report] = newLens(l.spec, parser)
+		l.reports[report].Report = report
+	}
+	return l.reports[report]
 }
 
 // rulesDigest changes when a rule that reads the input changes, so that what was

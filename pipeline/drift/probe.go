@@ -116,6 +116,12 @@ func (p *Profile) adoptPositions(seen *Profile) {
 // means that there is nothing to learn.
 func (l *Lens) probe(ctx context.Context, open func() (io.ReadCloser, error), m parse.Meta, names []string, positional bool) (*Profile, error) {
 	spec := &v1alpha1.ParserSpec{Input: *l.spec.Input.DeepCopy(), Constants: map[string]string{"category": "other"}}
+	if set := spec.Input.SchemaSet; set != nil {
+		spec.Input.SchemaSet, spec.Input.CSV = nil, set.CSV
+		if set.CSV == nil {
+			spec.Input.CSV = &v1alpha1.CSVSpec{}
+		}
+	}
 	if positional {
 		spec.Input.CSV.Columns = names
 	}

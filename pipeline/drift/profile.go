@@ -47,6 +47,9 @@ type Profile struct {
 
 	// Named tells that Columns come from the payload and not from the Parser.
 	Named bool `json:"named,omitempty"`
+	// Open tells that columns may come, move and go, unless they are required: a
+	// schema document says which there are.
+	Open bool `json:"open,omitempty"`
 	// Columns in order (CSV, text).
 	Columns []string `json:"columns,omitempty"`
 	// Cells tells how many records have how many cells.

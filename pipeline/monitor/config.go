@@ -6,6 +6,7 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/bus"
+	"github.com/weir-project/weir/pipeline/parse/schema"
 	"github.com/weir-project/weir/pipeline/plan"
 )
 
@@ -20,6 +21,7 @@ type config struct {
 	decisions map[string]decision // by key
 	replays   map[bus.Feed]*plan.Replay
 	feeds     map[bus.Feed]*feed
+	shelves   map[string]*shelf // by key of the monitor
 }
 
 // decision is one decision and the key that it is to be deleted by.
@@ -33,6 +35,7 @@ func newConfig(s *Stage) *config {
 	return &config{
 		stage: s, monitors: make(map[string]*plan.Monitor), age: make(map[string]int),
 		decisions: make(map[string]decision), replays: make(map[bus.Feed]*plan.Replay), feeds: make(map[bus.Feed]*feed),
+		shelves: make(map[string]*shelf),
 	}
 }
 
@@ -72,6 +75,7 @@ func (c *config) takeMonitor(key string, value []byte) error {
 		c.stage.examiner.forget(key)
 		delete(c.monitors, key)
 		delete(c.age, key)
+		delete(c.shelves, key)
 		return nil
 	}
 	m := new(plan.Monitor)
@@ -80,8 +84,23 @@ func (c *config) takeMonitor(key string, value []byte) error {
 	}
 	c.changes++
 	c.monitors[key], c.age[key] = m, c.changes
-	c.stage.examiner.examine(key, m)
+	c.stage.examiner.examine(key, m, nil)
 	return nil
+}
+
+// shelf is where the schema documents of a Parser are; nil if it needs none.
+func (c *config) shelf(m *plan.Monitor, parser *compiled) *shelf {
+	if m.Spec.Input.SchemaSet == nil {
+		return nil
+	}
+	key := plan.Key(plan.PrefixMonitor, m.Namespace, m.Name)
+	s := c.shelves[key]
+	if s == nil {
+		s = newShelf()
+		c.shelves[key] = s
+	}
+	s.use(&m.Spec, parser, func(doc *schema.Document) { c.stage.examiner.examine(key, m, doc) })
+	return s
 }
 
 func (c *config) takeDecision(key, rest string, value []byte) error {
@@ -125,6 +144,7 @@ func (c *config) apply() {
 		if _, ok := want[id]; !ok {
 			f.stop()
 			<-f.stopped
+			f.leave()
 			c.stage.meter.forget(id)
 			delete(c.feeds, id)
 		}
@@ -139,6 +159,7 @@ func (c *config) apply() {
 				compiled[w.monitor] = compile(&w.monitor.Spec)
 			}
 			order.source = newSource(w.monitor, w.feed, compiled[w.monitor])
+			order.source.shelf = c.shelf(w.monitor, compiled[w.monitor])
 		}
 		if f == nil {
 			f = newFeed(c.stage, id)

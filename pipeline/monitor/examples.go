@@ -13,6 +13,7 @@ import (
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/parse/schema"
 	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/status"
 )
@@ -25,9 +26,15 @@ type examiner struct {
 	log    logr.Logger
 
 	mu      sync.Mutex
-	waiting map[string]*plan.Monitor // by key; nil: the Parser is gone
+	waiting map[string]exam // by key
 	done    map[string]examined
 	wake    chan struct{}
+}
+
+// exam is what is to be examined.
+type exam struct {
+	monitor *plan.Monitor    // nil: the Parser is gone
+	doc     *schema.Document // of a schema set; nil if none is known
 }
 
 type examined struct {
@@ -36,23 +43,23 @@ type examined struct {
 }
 
 func newExaminer(b *bus.Bucket, log logr.Logger) *examiner {
-	return &examiner{bucket: b, log: log, waiting: map[string]*plan.Monitor{}, done: map[string]examined{}, wake: make(chan struct{}, 1)}
+	return &examiner{bucket: b, log: log, waiting: map[string]exam{}, done: map[string]examined{}, wake: make(chan struct{}, 1)}
 }
 
-func (x *examiner) examine(key string, m *plan.Monitor) {
+func (x *examiner) examine(key string, m *plan.Monitor, doc *schema.Document) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.waiting[key] = m
+	x.waiting[key] = exam{m, doc}
 	signal(x.wake)
 }
 
-func (x *examiner) forget(key string) { x.examine(key, nil) }
+func (x *examiner) forget(key string) { x.examine(key, nil, nil) }
 
 // run examines one Parser after the other until ctx ends. A status that cannot be
 // written is tried again.
 func (x *examiner) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		key, m, ok := x.next()
+		key, e, ok := x.next()
 		if !ok {
 			select {
 			case <-x.wake:
@@ -60,9 +67,9 @@ func (x *examiner) run(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := x.tell(ctx, key, m); err != nil && ctx.Err() == nil {
+		if err := x.tell(ctx, key, e); err != nil && ctx.Err() == nil {
 			x.log.Error(err, "the outcome of examples was not told, trying again", "after", retryAfter.String())
-			x.putBack(key, m)
+			x.putBack(key, e)
 			select {
 			case <-time.After(retryAfter):
 			case <-ctx.Done():
@@ -72,38 +79,42 @@ func (x *examiner) run(ctx context.Context) error {
 	return nil
 }
 
-func (x *examiner) next() (key string, m *plan.Monitor, ok bool) {
+func (x *examiner) next() (key string, e exam, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for key, m = range x.waiting {
+	for key, e = range x.waiting {
 		delete(x.waiting, key)
-		return key, m, true
+		return key, e, true
 	}
-	return "", nil, false
+	return "", exam{}, false
 }
 
 // putBack keeps one for another attempt, unless there is something newer.
-func (x *examiner) putBack(key string, m *plan.Monitor) {
+func (x *examiner) putBack(key string, e exam) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if _, newer := x.waiting[key]; !newer {
-		x.waiting[key] = m
+		x.waiting[key] = e
 	}
 }
 
 // tell runs the examples of a Parser, if it is another one than before, and writes
 // its status. Only the goroutine of run uses what is done.
-func (x *examiner) tell(ctx context.Context, key string, m *plan.Monitor) error {
+func (x *examiner) tell(ctx context.Context, key string, e exam) error {
+	m := e.monitor
 	statusKey := plan.PrefixParser + strings.TrimPrefix(key, plan.PrefixMonitor)
 	if m == nil {
 		delete(x.done, key)
 		return x.bucket.Delete(ctx, statusKey)
 	}
 	d := digest(&m.Spec)
+	if e.doc != nil {
+		d = digest(&m.Spec, e.doc.Digest)
+	}
 	if x.done[key].digest == d {
 		return nil
 	}
-	s := runExamples(&m.Spec)
+	s := runExamples(&m.Spec, e.doc)
 	s.Since = time.Now().UTC()
 	if before := x.before(ctx, key, statusKey); before.Reason == s.Reason {
 		s.Since = before.Since
@@ -140,8 +151,9 @@ const (
 	maxDiff  = 500
 )
 
-// runExamples makes the status of a Parser. A Parser that panics has failed.
-func runExamples(spec *v1alpha1.ParserSpec) (s status.Parser) {
+// runExamples makes the status of a Parser. A Parser that panics has failed. The
+// document is for a schema set whose examples bring none of their own.
+func runExamples(spec *v1alpha1.ParserSpec, doc *schema.Document) (s status.Parser) {
 	defer func() {
 		if r := recover(); r != nil {
 			s = status.Parser{Examples: len(spec.Examples),
@@ -153,8 +165,16 @@ func runExamples(spec *v1alpha1.ParserSpec) (s status.Parser) {
 		s.Result = status.Result{Reason: v1alpha1.ReasonInvalidSpec, Message: err.Error()}
 		return s
 	}
+	results := parse.RunExamples
+	if spec.Input.SchemaSet != nil && !parse.HasSchema(spec) {
+		if doc == nil && len(spec.Examples) > 0 {
+			s.Result = status.Result{OK: true, Reason: v1alpha1.ReasonSucceeded, Message: "The examples wait for the schema document."}
+			return s
+		}
+		results = func(spec *v1alpha1.ParserSpec) []parse.ExampleResult { return parse.RunExamplesWith(spec, doc) }
+	}
 	failed, first := 0, ""
-	for _, r := range parse.RunExamples(spec) {
+	for _, r := range results(spec) {
 		if r.OK {
 			continue
 		}

@@ -42,12 +42,15 @@ type feed struct {
 	work   sync.Mutex // held while a payload is handled; guards what follows
 	memory *memory
 	held   map[string]string // payload ids, with their incident
-	report *reporter
+	// reports are those of a schema set, as far as they have come.
+	reports  map[string]*reportMemory
+	reporter *reporter
 }
 
 func newFeed(s *Stage, id bus.Feed) *feed {
 	return &feed{id: id, conn: s.conn, log: s.log.WithValues("feed", id.String()), meter: s.meter, slot: s.slot,
-		changed: make(chan struct{}), held: make(map[string]string), report: newReporter(s.conn.Status(), id)}
+		changed: make(chan struct{}), held: make(map[string]string), reports: make(map[string]*reportMemory),
+		reporter: newReporter(s.conn.Status(), id)}
 }
 
 // same tells whether the feed runs with this configuration already.
@@ -68,9 +71,28 @@ func (f *feed) order(o orders) {
 			return
 		}
 	}
+	if old := f.ordered.source; old != nil && old.shelf != nil && old.shelf != o.source.shelf {
+		old.shelf.leave(f)
+	}
+	if o.source.shelf != nil {
+		o.source.shelf.join(f)
+		o.source = o.source.equipped()
+	}
+	f.replace(o)
+}
+
+// replace tells everybody of new orders. f.mu is held.
+func (f *feed) replace(o orders) {
 	f.ordered = o
 	close(f.changed)
 	f.changed = make(chan struct{})
+}
+
+// leave is for a feed that has stopped.
+func (f *feed) leave() {
+	if o, _ := f.orders(); o.source.shelf != nil {
+		o.source.shelf.leave(f)
+	}
 }
 
 // orders returns what there is to do, and what is closed when that changes.
@@ -104,11 +126,11 @@ func (f *feed) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.report.resume(ctx)
+	f.reporter.resume(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return f.conn.ConsumeRaw(ctx, f.id, f.handle) })
 	group.Go(func() error { return f.obey(ctx) })
-	group.Go(func() error { return f.report.run(ctx, f.log) })
+	group.Go(func() error { return f.reporter.run(ctx, f.log) })
 	return group.Wait()
 }
 
@@ -127,6 +149,7 @@ func (f *feed) obey(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-again:
+		case <-o.source.complaints():
 		case <-ctx.Done():
 			return nil
 		}
@@ -135,11 +158,17 @@ func (f *feed) obey(ctx context.Context) error {
 
 func (f *feed) carryOut(ctx context.Context, o orders) error {
 	f.tell(o.source)
+	if o.source.isSchema() {
+		if err := f.keepSchema(ctx, o.source); err != nil {
+			return fmt.Errorf("schema document: %w", err)
+		}
+	}
 	for _, d := range o.decisions {
 		if err := f.decide(ctx, o.source, d); err != nil {
 			return fmt.Errorf("decision on incident %s: %w", d.Incident, err)
 		}
 	}
+	f.complainAgain(o.source)
 	if !o.source.works() {
 		return nil // the rest waits for a Parser that works
 	}
@@ -208,19 +237,32 @@ func (f *feed) accept(ctx context.Context, src *source, p *bus.Payload) error {
 	if f.memory.Last == p.ID {
 		return nil // only the acknowledgement was lost
 	}
+	if src.isSchema() {
+		return f.acceptSchema(ctx, src, p)
+	}
 	start := time.Now()
-	r := f.reading(src, p)
+	r, err := f.reading(ctx, src, p)
+	if err != nil {
+		return err
+	}
 	r.gated = true
 	out, err := r.execute(ctx)
 	if err != nil {
 		return err
 	}
 	f.meter.seconds.Observe(time.Since(start).Seconds())
+	if out.held || out.breaking {
+		if f.memory.Complaint, err = f.suspect(ctx, r, out); err != nil {
+			return err
+		}
+	}
 	if out.held {
 		return f.hold(ctx, src, p, out)
 	}
 	if !out.breaking {
-		f.memory.Baseline = drift.Merge(r.base, out.profile)
+		if err := f.learn(ctx, r, drift.Merge(r.base, out.profile)); err != nil {
+			return err
+		}
 	}
 	f.memory.Payloads++
 	f.memory.count(out.stats)
@@ -236,6 +278,7 @@ func (f *feed) accept(ctx context.Context, src *source, p *bus.Payload) error {
 	}
 	f.meter.payload(f.id, verdict)
 	f.meter.records(f.id, out.stats)
+	f.complain(src)
 	f.tellAbout(src)
 	return nil
 }

@@ -34,6 +34,7 @@ func (f *feed) hold(ctx context.Context, src *source, p *bus.Payload, out *outco
 	}
 	f.meter.payload(f.id, verdictHeld)
 	f.log.Info("payload is held", "payload", p.ID, "incident", incident.ID, "summary", summary, "held", len(f.held))
+	f.complain(src)
 	f.tellAbout(src)
 	return nil
 }
@@ -106,14 +107,22 @@ func (f *feed) letThrough(ctx context.Context, src *source, h *bus.Held, check b
 		return nil, err
 	}
 	defer done()
-	r := f.reading(src, &h.Payload)
+	if src.isSchema() {
+		return f.letSchemaThrough(ctx, src, h, check)
+	}
+	r, err := f.reading(ctx, src, &h.Payload)
+	if err != nil {
+		return nil, err
+	}
 	r.gated = check
 	out, err := r.execute(ctx)
 	if err != nil || out.held {
 		return out, err
 	}
 	if out.stats.Events > 0 && (!check || !out.breaking) { // nobody wants a format of which nothing is valid
-		f.memory.renew(h.Incident, r.base, out.profile)
+		if err := f.learn(ctx, r, f.memory.renew(h.Incident+r.lens.Report, r.base, out.profile)); err != nil {
+			return nil, err
+		}
 	}
 	if f.memory.Released != h.Payload.ID {
 		f.memory.Released = h.Payload.ID
@@ -162,6 +171,9 @@ func (f *feed) discard(ctx context.Context, incident string) error {
 func (f *feed) drop(ctx context.Context, h *bus.Held) error {
 	f.work.Lock()
 	defer f.work.Unlock()
+	if err := f.refuseForGood(ctx, h.Payload.Digest); err != nil {
+		return err
+	}
 	if err := f.conn.RemoveHeld(ctx, h); err != nil {
 		return err
 	}
@@ -185,7 +197,10 @@ func (f *feed) closeIncident(ctx context.Context, incident string) (closed bool,
 		return true, nil
 	}
 	f.memory.Incident, f.memory.Renewed, f.memory.Released = nil, "", ""
-	f.memory.Note, f.memory.Broken = "", false
+	f.memory.Broken = false
+	if o, _ := f.orders(); !o.source.isSchema() {
+		f.memory.Note = ""
+	}
 	if err := f.save(ctx); err != nil {
 		return false, err
 	}

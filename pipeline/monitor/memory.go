@@ -39,6 +39,12 @@ type memory struct {
 	Released string `json:"released,omitempty"`
 	// Replayed is the id of the last replay that is done.
 	Replayed string `json:"replayed,omitempty"`
+	// Reports of a schema set that have come, sorted; each has a memory of its own.
+	Reports []string `json:"reports,omitempty"`
+	// Complaint is about the schema document that they are read with.
+	Complaint *complaint `json:"complaint,omitempty"`
+	// Schema is for the feed of the schema documents.
+	Schema schemaMemory `json:"schema,omitzero"`
 
 	// Baseline is the format that was accepted; nil before the first payload. It
 	// also follows compatible payloads while an incident is open.
@@ -51,14 +57,14 @@ type stored struct {
 	Baseline json.RawMessage `json:"baseline,omitempty"`
 }
 
-// renew makes the first payload that is released from an incident the new
-// baseline, and adds the next ones to it. base is the present baseline, as far as
+// renew is the baseline after a release: the first payload that is released from an
+// incident makes a new one, the next ones are added to it. base is the present baseline, as far as
 // it holds for the Parser.
-func (m *memory) renew(incident string, base, p *drift.Profile) {
+func (m *memory) renew(incident string, base, p *drift.Profile) *drift.Profile {
 	if m.Renewed != incident {
 		m.Renewed, base = incident, nil
 	}
-	m.Baseline = drift.Merge(base, p)
+	return drift.Merge(base, p)
 }
 
 func (m *memory) count(s parse.Stats) {
@@ -92,6 +98,7 @@ func StateKey(f bus.Feed) string { return plan.Key(plan.PrefixBaseline, f.Namesp
 func (f *feed) recall(ctx context.Context) error {
 	f.memory = new(memory)
 	clear(f.held)
+	clear(f.reports)
 	b, err := f.conn.State().Get(ctx, f.memoryKey())
 	if err != nil && !errors.Is(err, bus.ErrNotFound) {
 		return fmt.Errorf("read baseline of %s: %w", f.id, err)

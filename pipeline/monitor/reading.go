@@ -39,6 +39,7 @@ var errHeld = errors.New("payload is held")
 // payload is read again.
 type reading struct {
 	src     *source
+	lens    *drift.Lens // of src, or of the report
 	payload *bus.Payload
 	base    *drift.Profile // nil: nothing is known
 	conn    *bus.Conn
@@ -56,6 +57,7 @@ type reading struct {
 	rejected *bus.LineWriter
 	line     []byte
 	tooLong  int64 // events
+	sample   sample
 }
 
 // gate keeps lines back.
@@ -74,8 +76,13 @@ type outcome struct {
 
 func (o *outcome) summary() string { return drift.Summarize(o.findings) }
 
-func (f *feed) reading(src *source, p *bus.Payload) *reading {
-	return &reading{src: src, payload: p, base: f.memory.Baseline.For(src.lens), conn: f.conn, run: src.run}
+func (f *feed) reading(ctx context.Context, src *source, p *bus.Payload) (*reading, error) {
+	lens := src.lens.Of(src.meta(p))
+	base, err := f.baseline(ctx, lens)
+	if err != nil {
+		return nil, err
+	}
+	return &reading{src: src, lens: lens, payload: p, base: base, conn: f.conn, run: src.run}, nil
 }
 
 // parse sends the payload through the Parser and the gate.
@@ -86,13 +93,17 @@ func (r *reading) parse(ctx context.Context) (*outcome, error) {
 	}
 	defer body.Close()
 	r.ctx = ctx
-	r.profiler = r.src.lens.Profiler()
+	r.profiler = r.lens.Profiler()
 	g := gates.Get().(*gate)
 	defer gates.Put(g)
 	r.gate = gate{g.events[:0], g.rejected[:0]}
 	defer func() { *g = r.gate }()
 
-	stats, err := r.src.lens.Parse(ctx, body, r.src.meta(r.payload), r, r.profiler)
+	var in io.Reader = body
+	if r.lens.Report != "" {
+		in = io.TeeReader(body, &r.sample)
+	}
+	stats, err := r.lens.Parse(ctx, in, r.src.meta(r.payload), r, r.profiler)
 	var unreadable *parse.UnreadableError
 	switch {
 	case errors.Is(err, errHeld):
@@ -132,7 +143,7 @@ func (r *reading) execute(ctx context.Context) (*outcome, error) {
 	fresh := r.base == nil || r.base.Payloads < settled || len(out.findings) > 0
 	if out.breaking || fresh && r.base.Wants(out.profile) {
 		open := func() (io.ReadCloser, error) { return r.conn.Open(ctx, r.payload) }
-		if err := r.src.lens.Probe(ctx, open, r.src.meta(r.payload), out.profile); err != nil {
+		if err := r.lens.Probe(ctx, open, r.src.meta(r.payload), out.profile); err != nil {
 			return nil, fmt.Errorf("payload %s: %w", r.payload.ID, err)
 		}
 		if better := drift.Compare(r.base, out.profile); drift.Breaking(better) {

@@ -49,7 +49,13 @@ func (f *feed) replayOne(ctx context.Context, src *source, r *plan.Replay, p *bu
 	if _, held := f.held[p.ID]; held {
 		return false, nil
 	}
-	reading := f.reading(src, p)
+	if src.isSchema() {
+		return f.reviewSchema(ctx, src, p)
+	}
+	reading, err := f.reading(ctx, src, p)
+	if err != nil {
+		return false, err
+	}
 	reading.gated = true
 	reading.run += "." + digest(r.ID)
 	out, err := reading.execute(ctx)

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -129,7 +130,7 @@ func (f *feed) tellNow() {
 func (f *feed) tellAbout(src *source) {
 	m := f.memory
 	f.meter.heldNow(f.id, len(f.held))
-	f.report.set(status.Monitor{
+	f.reporter.set(status.Monitor{
 		Result:   f.result(src),
 		Payloads: m.Payloads, Records: m.Records, Events: m.Events, Skipped: m.Skipped, Rejected: m.Rejected,
 		Held: int64(len(f.held)), Incident: m.Incident, Replay: m.Replayed,
@@ -140,12 +141,16 @@ func (f *feed) tellAbout(src *source) {
 func (f *feed) result(src *source) status.Result {
 	m := f.memory
 	switch {
-	case !src.works():
+	case src.err != nil:
 		return status.Result{Reason: v1alpha1.ReasonInvalidSpec, Message: src.err.Error()}
 	case m.Incident != nil:
 		return status.Result{Reason: v1alpha1.ReasonFormatChanged, Message: m.Incident.Summary}
 	case m.Broken:
 		return status.Result{Reason: v1alpha1.ReasonFormatChanged, Message: m.Note}
+	case !src.works():
+		return status.Result{Reason: v1alpha1.ReasonWaiting, Message: src.waits()}
+	case src.isSchema() && src.shelf.edition() == nil:
+		return status.Result{Reason: v1alpha1.ReasonWaiting, Message: cmp.Or(m.Note, "No schema document has come yet.")}
 	case m.Payloads == 0:
 		return status.Result{OK: true, Reason: v1alpha1.ReasonSucceeded, Message: "Waits for the first payload."}
 	}

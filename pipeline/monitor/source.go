@@ -32,6 +32,11 @@ type source struct {
 	monitor *plan.Monitor
 	feed    *plan.MonitorFeed
 	*compiled
+	// base is compiled without a schema document.
+	base *compiled
+	// shelf has the schema documents, edition is the one in force; nil without.
+	shelf       *shelf
+	edition     *edition
 	tlp         event.TLP
 	restriction event.Restriction
 	// run tells the message ids of one Parser and policy from those of the next.
@@ -47,9 +52,11 @@ func newSource(m *plan.Monitor, f *plan.MonitorFeed, c *compiled) *source {
 		s.restriction = known(s, event.ParseRestriction, string(f.Policy.Restriction), "policy.restriction",
 			event.RestrictionInternal)
 	}
-	s.run = digest(c.digest, f.Source, f.Policy)
+	s.base, s.run = s.compiled, s.runID()
 	return s
 }
+
+func (s *source) runID() string { return digest(s.digest, s.feed.Source, s.feed.Policy) }
 
 // known reads an enum that the schema has checked. What passed all the same keeps
 // the feed from running, and counts as the narrowest.
@@ -64,8 +71,17 @@ func known[T any](s *source, read func(string) (T, bool), value, field string, n
 	return narrowest
 }
 
-// works tells whether the Parser can be used.
-func (s *source) works() bool { return s.err == nil }
+// works tells whether the Parser can be used. The reports of a schema set wait for
+// a schema document.
+func (s *source) works() bool {
+	return s.err == nil && (s.shelf == nil || s.edition != nil || s.isSchema())
+}
+
+// isSchema tells whether the payloads of the feed are schema documents.
+func (s *source) isSchema() bool {
+	set := s.monitor.Spec.Input.SchemaSet
+	return set != nil && set.SchemaFrom == s.feed.Name
+}
 
 func (s *source) meta(p *bus.Payload) parse.Meta {
 	return parse.Meta{Source: s.feed.Source, URL: p.URL, Filename: p.Filename, ContentType: p.ContentType,

@@ -23,6 +23,7 @@ type Parser struct {
 
 	captures []capture
 	grouping *grouping
+	set      *Set // if there is a Parser for each kind of reports
 }
 
 // format finds the records of a payload and hands them to a run.
@@ -45,11 +46,16 @@ const defaultMaxRecord = 1 << 20
 // the mend: spec.mapping[3].field: "urll" is no field of an event; did you
 // mean "url"? If several things are wrong, it joins an error for each.
 func Compile(spec *v1alpha1.ParserSpec) (*Parser, error) {
-	set, charsetErr := compileCharset(spec.Input.Charset)
-	f, formatErr := compileFormat(&spec.Input)
-	if formatErr != nil {
-		return nil, errors.Join(charsetErr, formatErr)
+	f, err := compileFormat(&spec.Input)
+	if err != nil {
+		_, charsetErr := compileCharset(spec.Input.Charset)
+		return nil, errors.Join(charsetErr, err)
 	}
+	return compile(spec, f)
+}
+
+func compile(spec *v1alpha1.ParserSpec, f format) (*Parser, error) {
+	set, charsetErr := compileCharset(spec.Input.Charset)
 	if v, ok := f.(vocabulary); ok {
 		base, err := v.base()
 		if err != nil {
@@ -83,6 +89,9 @@ func Compile(spec *v1alpha1.ParserSpec) (*Parser, error) {
 	}
 	for _, in := range program.Inputs() {
 		p.inputs = append(p.inputs, Input{Name: in.Name, Fields: in.Fields, Required: in.Required})
+	}
+	if s, ok := f.(*schemaSet); ok {
+		p.inputs = s.inputs(p.inputs)
 	}
 	return p, nil
 }
@@ -136,6 +145,7 @@ func compileFormat(in *v1alpha1.InputSpec) (format, error) {
 		optional(func(in *v1alpha1.InputSpec) *v1alpha1.OpenIOCSpec { return in.OpenIOC }, compileOpenIOC),
 		optional(func(in *v1alpha1.InputSpec) *v1alpha1.IDEASpec { return in.IDEA }, compileIDEA),
 		optional(func(in *v1alpha1.InputSpec) *v1alpha1.MailSpec { return in.Mail }, compileMail),
+		optional(func(in *v1alpha1.InputSpec) *v1alpha1.SchemaSetSpec { return in.SchemaSet }, compileSchemaSet),
 	} {
 		f, err := c(in)
 		if f != nil || err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/parse/schema"
 )
 
 // exampleSource and exampleTime are those of examples that do not give any.
@@ -30,19 +32,64 @@ type ExampleResult struct {
 
 // RunExamples runs the examples of a Parser, in order. If the spec does not
 // compile, every example fails with the reason.
-func RunExamples(spec *v1alpha1.ParserSpec) []ExampleResult {
-	p, err := Compile(spec)
+//
+// Of a schema set, an example whose meta.feed is schemaFrom is the schema document
+// of those after it.
+func RunExamples(spec *v1alpha1.ParserSpec) []ExampleResult { return runExamples(spec, nil, false) }
+
+// RunExamplesWith is RunExamples with a schema document. It replaces those that are
+// examples themselves, which are then not read.
+func RunExamplesWith(spec *v1alpha1.ParserSpec, doc *schema.Document) []ExampleResult {
+	return runExamples(spec, doc, true)
+}
+
+func runExamples(spec *v1alpha1.ParserSpec, doc *schema.Document, given bool) []ExampleResult {
+	p, err := CompileWith(spec, doc)
 	results := make([]ExampleResult, len(spec.Examples))
 	for i := range spec.Examples {
 		x := exampleRun{example: &spec.Examples[i]}
-		if err != nil {
+		switch {
+		case err != nil:
 			x.differ("the Parser is invalid: %v", err)
-		} else {
+		case !isSchema(spec, x.example):
 			x.run(p)
+		case !given:
+			if doc = x.schema(); doc != nil {
+				p, err = CompileWith(spec, doc)
+			}
 		}
 		results[i] = ExampleResult{Name: x.example.Name, OK: len(x.diff) == 0, Diff: strings.Join(x.diff, "\n")}
 	}
 	return results
+}
+
+// HasSchema tells whether the examples of a schema set bring a document.
+func HasSchema(spec *v1alpha1.ParserSpec) bool {
+	return slices.ContainsFunc(spec.Examples, func(x v1alpha1.Example) bool { return isSchema(spec, &x) })
+}
+
+func isSchema(spec *v1alpha1.ParserSpec, x *v1alpha1.Example) bool {
+	set := spec.Input.SchemaSet
+	return set != nil && x.Meta[metaFeed] == set.SchemaFrom
+}
+
+// metaFeed is the key of the FeedSource in the meta of an example.
+const metaFeed = "feed"
+
+// schema reads an example that is a schema document; what it says that is refused
+// is in rejected.
+func (x *exampleRun) schema() *schema.Document {
+	doc, err := schema.Decode([]byte(x.example.Input))
+	if err != nil {
+		x.differ("%v", err)
+		return nil
+	}
+	x.rejected = doc.Problems
+	x.compareRejected()
+	if len(x.example.Events) > 0 || x.example.Skipped > 0 {
+		x.differ("a schema document has no events; leave events and skipped out")
+	}
+	return doc
 }
 
 // exampleRun is the sink of one example.
@@ -132,6 +179,9 @@ func (p *Parser) encode(input string) ([]byte, error) {
 
 func exampleMeta(given map[string]string) (Meta, error) {
 	m := Meta{Source: exampleSource, Collected: exampleTime}
+	if _, ok := given[metaFeed]; ok {
+		return m, errors.New("meta.feed: is only for the schema document of a schema set: it must be spec.input.schemaSet.schemaFrom")
+	}
 	if err := m.Set(given); err != nil {
 		return m, fmt.Errorf("meta.%w", err)
 	}

@@ -90,6 +90,12 @@ func (e *UnreadableError) Error() string { return "payload cannot be read: " + e
 // *UnreadableError, what the reader or the sink returned, or ctx's. The events
 // before it were given to the sink. obs may be nil.
 func (p *Parser) Parse(ctx context.Context, r io.Reader, m Meta, sink Sink, obs Observer) (Stats, error) {
+	if p.set != nil {
+		var err error
+		if _, p, err = p.set.Parser(m); err != nil {
+			return Stats{}, err
+		}
+	}
 	captured := map[string]string{}
 	if p.footer() {
 		data, err := io.ReadAll(io.LimitReader(r, maxFooter+1))

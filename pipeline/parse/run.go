@@ -61,8 +61,8 @@ func (r *run) columns(names []string) error {
 	r.cells = make([]int, len(r.p.inputs))
 	for i, in := range r.p.inputs {
 		r.cells[i] = slices.Index(names, in.Name)
-		if at := r.p.program.Inputs()[i].Position; r.cells[i] < 0 && at >= 0 {
-			r.cells[i] = at
+		if r.cells[i] < 0 && i < len(r.p.program.Inputs()) { // those of a schema document have no position
+			r.cells[i] = r.p.program.Inputs()[i].Position
 		}
 		if r.cells[i] < 0 {
 			r.stats.Missing = append(r.stats.Missing, in.Name)
@@ -70,6 +70,9 @@ func (r *run) columns(names []string) error {
 	}
 	if r.obs != nil {
 		r.obs.Columns(names)
+	}
+	if s, ok := r.p.format.(*schemaSet); ok {
+		return s.start(r, names)
 	}
 	if n := len(r.stats.Missing); n > 0 && n == len(r.p.inputs) {
 		return &UnreadableError{"the header has none of the columns of the mapping (" +

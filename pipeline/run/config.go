@@ -82,7 +82,7 @@ func (p *local) forgetFeeds(ctx context.Context, want map[string][]byte) error {
 		feed := bus.Feed{Namespace: namespace, Name: name}
 		err := errors.Join(
 			p.conn.RemoveFeed(ctx, feed),
-			p.conn.State().Delete(ctx, monitor.StateKey(feed)),
+			p.conn.State().DeleteBelow(ctx, monitor.StateKey(feed)),
 			p.conn.Status().Delete(ctx, key),
 		)
 		if err != nil {

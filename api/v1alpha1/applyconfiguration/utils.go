@@ -147,8 +147,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PolicySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RawSpec"):
 		return &apiv1alpha1.RawSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReportName"):
+		return &apiv1alpha1.ReportNameApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScheduleSpec"):
 		return &apiv1alpha1.ScheduleSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SchemaSetSpec"):
+		return &apiv1alpha1.SchemaSetSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyReference"):
 		return &apiv1alpha1.SecretKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SelectionSpec"):

@@ -39,12 +39,37 @@ func (l *loader) parsers() {
 		if len(problems) > 0 {
 			continue // the plan tells
 		}
+		l.schemaSet(p, spec)
 		if _, err := parse.Compile(spec); err != nil {
 			// One mistake a line, each "field: what and how to mend it".
 			for line := range strings.Lines(err.Error()) {
 				l.add(plan.Problem{Kind: "Parser", Namespace: p.Namespace, Name: p.Name, Message: strings.TrimSpace(line)})
 			}
 		}
+	}
+}
+
+// schemaSet checks that somebody collects the schema document, where there are
+// reports that need it.
+func (l *loader) schemaSet(p *v1alpha1.Parser, spec *v1alpha1.ParserSpec) {
+	set := spec.Input.SchemaSet
+	if set == nil {
+		return
+	}
+	reports, documents := 0, 0
+	for i := range l.res.Objects.FeedSources {
+		f := &l.res.Objects.FeedSources[i]
+		switch {
+		case f.Namespace != p.Namespace || f.Spec.ParserRef.Name != p.Name:
+		case f.Name == set.SchemaFrom:
+			documents++
+		default:
+			reports++
+		}
+	}
+	if reports > 0 && documents == 0 {
+		l.add(plan.Problem{Kind: "Parser", Namespace: p.Namespace, Name: p.Name, Field: "spec.input.schemaSet.schemaFrom",
+			Message: fmt.Sprintf("no FeedSource %q uses this Parser; make one that collects the schema document, with the same spec.parserRef", set.SchemaFrom)})
 	}
 }
 

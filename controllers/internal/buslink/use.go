@@ -168,7 +168,7 @@ func (k *Link) Forget(ctx context.Context, feed bus.Feed) error {
 		return errors.Join(
 			s.conn.RemoveFeed(ctx, feed),
 			s.conn.State().Delete(ctx, plan.Key(plan.PrefixCollector, feed.Namespace, feed.Name)),
-			s.conn.State().Delete(ctx, plan.Key(plan.PrefixBaseline, feed.Namespace, feed.Name)),
+			s.conn.State().DeleteBelow(ctx, plan.Key(plan.PrefixBaseline, feed.Namespace, feed.Name)),
 		)
 	})
 	if err != nil {

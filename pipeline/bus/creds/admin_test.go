@@ -17,6 +17,9 @@ func TestOperatorAndAdminDoTheirWork(t *testing.T) {
 	putAndGet(t, operator.Config(), "collector.acme.bots", "hub.acme.main")
 	putAndGet(t, operator.Status(), "monitor.acme.bots")
 	putAndGet(t, operator.State(), "baseline.acme.bots")
+	if err := operator.State().DeleteBelow(ctx, "baseline.acme.bots"); err != nil {
+		t.Error(err)
+	}
 	if err := errors.Join(operator.Config().Put(ctx, "hub.acme.main", []byte("{}")), operator.RemoveFeed(ctx, bots)); err != nil {
 		t.Fatal(err)
 	}

@@ -149,6 +149,7 @@ func (g *grant) monitored(ns, feed, durable string, readers []string) {
 	g.publish(join(layout.Event, "*", ns, feed), join(layout.Rejected, ns, feed), join(layout.Dead, ns, feed))
 	g.publish(join(layout.Config, plan.PrefixDecision, ns, feed, "*"), join(layout.Config, plan.PrefixReplay, ns, feed))
 	g.key(layout.StreamState, join(layout.State, plan.PrefixBaseline, ns, feed))
+	g.key(layout.StreamState, join(layout.State, plan.PrefixBaseline, ns, feed, "*"))
 	g.key(layout.StreamState, layout.State+"."+layout.Interrupted(ns, feed))
 	g.key(layout.StreamStatus, join(layout.Status, plan.PrefixMonitor, ns, feed))
 }

@@ -158,7 +158,7 @@ func monitorConfig(t *testing.T, w *world, c *bus.Conn, key string) {
 		}
 	}
 	expectEntries(t, entries, "decision.acme.bots.bots-1", "replay.acme.bots")
-	putAndGet(t, c.State(), "baseline.acme.bots", "bus.interrupted.acme.bots")
+	putAndGet(t, c.State(), "baseline.acme.bots", "baseline.acme.bots.report-scan", "bus.interrupted.acme.bots")
 	putAndGet(t, c.Status(), "monitor.acme.bots", "parser.acme.csv")
 }
 

@@ -55,5 +55,5 @@ func HasFormat(in *v1alpha1.InputSpec) bool {
 	return in.CSV != nil || in.JSON != nil || in.JSONLines != nil || in.Text != nil || in.XML != nil || in.HTML != nil ||
 		in.KeyValue != nil || in.INI != nil || in.Hosts != nil || in.Zone != nil || in.XLSX != nil || in.STIX != nil ||
 		in.MISP != nil || in.N6 != nil || in.IntelMQ != nil || in.IODEF != nil || in.OpenIOC != nil || in.IDEA != nil ||
-		in.Mail != nil
+		in.Mail != nil || in.SchemaSet != nil
 }

@@ -48,7 +48,6 @@ type Program struct {
 	lookups  []*lookup
 	// constants are fields that no rule has set.
 	constants []constant
-	timed     int // target of time; -1 if nothing sets it
 	// targetOf has the targets by name.
 	targetOf  map[string]int
 	blacklist *blacklist
@@ -98,7 +97,7 @@ type Options struct {
 func Compile(spec *v1alpha1.ParserSpec, opts Options) (*Program, error) {
 	c := &compiler{
 		Program: &Program{
-			document: opts.JSON, slots: map[string]int{}, celRefs: map[string]operand{}, timed: -1,
+			document: opts.JSON, slots: map[string]int{}, celRefs: map[string]operand{},
 			metas: append(slices.Clone(payloadMeta), opts.Meta...),
 		},
 		opts:    opts,
@@ -217,9 +216,6 @@ func (c *compiler) target(name, at string) (int, bool) {
 	t := len(c.targets)
 	c.byField[name] = t
 	c.targets = append(c.targets, target{name: name, field: field})
-	if name == "time" {
-		c.timed = t
-	}
 	return t, true
 }
 

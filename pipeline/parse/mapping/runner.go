@@ -45,6 +45,9 @@ type Runner struct {
 	quoted []byte
 	// parts are the values that one has been taken apart into.
 	parts []record.Value
+	// Fill sets fields that no rule has set, before lookups and constants do; nil: nothing
+	// does.
+	Fill func(rec *Record, e *event.Event) *Failure
 }
 
 type state uint8
@@ -133,6 +136,11 @@ func (r *Runner) Map(i int, rec *Record, e *event.Event) *Failure {
 	if fail := r.fill(v.constants, e); fail != nil {
 		return fail
 	}
+	if r.Fill != nil {
+		if fail := r.complete(rec, e); fail != nil {
+			return fail
+		}
+	}
 	for _, l := range r.p.lookups {
 		if fail := r.fill(l.fields(r, rec), e); fail != nil {
 			return fail
@@ -150,11 +158,24 @@ func (r *Runner) Map(i int, rec *Record, e *event.Event) *Failure {
 	return r.validate(v, e)
 }
 
+// complete lets Fill set fields, and marks those as set.
+func (r *Runner) complete(rec *Record, e *event.Event) *Failure {
+	if fail := r.Fill(rec, e); fail != nil {
+		return fail
+	}
+	for i := range r.p.targets {
+		if t := &r.p.targets[i]; r.set[i] == unset && t.name != observable && t.field.Has(e) {
+			r.set[i] = isSet
+		}
+	}
+	return nil
+}
+
 // defaults fills what the record does not say from what is known of the payload.
 // A record may narrow its audience, never widen it.
 func (r *Runner) defaults(e *event.Event) {
 	e.Source = r.meta.Source
-	if r.p.timed < 0 || r.set[r.p.timed] == unset {
+	if e.Time.IsZero() {
 		e.Time, e.Undated = r.meta.Collected, true
 	}
 	e.TLP = max(e.TLP, r.meta.TLP)

@@ -872,6 +872,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: openioc
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.OpenIOCSpec
+    - name: schemaSet
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.SchemaSetSpec
     - name: stix
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.STIXSpec
@@ -1405,6 +1408,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.Duration
       default: 720h
+- name: com.github.weir-project.weir.api.v1alpha1.ReportName
+  map:
+    fields:
+    - name: fromFilename
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.Restriction
   scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.STIXSpec
@@ -1429,6 +1441,21 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.Duration
     - name: timeZone
+      type:
+        scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.SchemaSetSpec
+  map:
+    fields:
+    - name: csv
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.CSVSpec
+    - name: report
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ReportName
+    - name: schemaFrom
+      type:
+        scalar: string
+    - name: sha256
       type:
         scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.SecretKeyReference

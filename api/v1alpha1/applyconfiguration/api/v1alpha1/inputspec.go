@@ -73,6 +73,9 @@ type InputSpecApplyConfiguration struct {
 	// Mail is a message, or an mbox of them: abuse reports in ARF (RFC 5965) and
 	// X-ARF, or any other mail.
 	Mail *apiv1alpha1.MailSpec `json:"mail,omitempty"`
+	// SchemaSet is reports of many kinds in CSV, whose columns a schema document
+	// explains that a FeedSource collects.
+	SchemaSet *SchemaSetSpecApplyConfiguration `json:"schemaSet,omitempty"`
 }
 
 // InputSpecApplyConfiguration constructs a declarative configuration of the InputSpec type for use with
@@ -259,5 +262,13 @@ func (b *InputSpecApplyConfiguration) WithIDEA(value apiv1alpha1.IDEASpec) *Inpu
 // If called multiple times, the Mail field is set to the value of the last call.
 func (b *InputSpecApplyConfiguration) WithMail(value apiv1alpha1.MailSpec) *InputSpecApplyConfiguration {
 	b.Mail = &value
+	return b
+}
+
+// WithSchemaSet sets the SchemaSet field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SchemaSet field is set to the value of the last call.
+func (b *InputSpecApplyConfiguration) WithSchemaSet(value *SchemaSetSpecApplyConfiguration) *InputSpecApplyConfiguration {
+	b.SchemaSet = value
 	return b
 }
