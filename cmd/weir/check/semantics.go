@@ -76,10 +76,7 @@ func criteriaEmpty(c *v1alpha1.CriteriaSpec) bool {
 // Secret that is not in the folder at all may come from elsewhere.
 func (l *loader) secrets() {
 	for _, f := range l.res.Objects.FeedSources {
-		if f.Spec.HTTP == nil {
-			continue
-		}
-		for _, r := range f.Spec.HTTP.SecretRefs() {
+		for _, r := range f.Spec.SecretRefs() {
 			l.secretRef("FeedSource", f.Namespace, f.Name, r.Field, r.Ref)
 		}
 	}
