@@ -34,7 +34,9 @@ func c2() string {
 	return b.String()
 }
 
-func options(password string) Options { return Options{Password: password, Files: 100, Window: 64 << 20} }
+func options(password string) Options {
+	return Options{Password: password, Files: 100, Window: 64 << 20}
+}
 
 // read reads all files.
 func read(content []byte, o Options) (map[string]string, error) {
