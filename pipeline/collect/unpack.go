@@ -234,17 +234,15 @@ func (u *unpacker) inner(p part, r io.Reader, at depth) error {
 	}
 	whole := io.MultiReader(bytes.NewReader(head[:n]), r)
 	f := u.sniff(head[:n])
-	in, ok := at.into(f)
-	switch {
-	case f != formatNone && ok:
-		err = u.open(f, p, whole, in)
-	case !at.open || u.wanted(p.filename, at):
-		if p.content, err = u.spool.add(u.limits.payloadOf(whole)); err == nil {
-			return u.send(p, at)
+	if in, ok := at.into(f); f != formatNone && ok {
+		if err := u.open(f, p, whole, in); err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		return err
+	} else if !at.open || u.wanted(p.filename, at) {
+		if p.content, err = u.spool.add(u.limits.payloadOf(whole)); err != nil {
+			return err
+		}
+		return u.send(p, at)
 	}
 	_, err = io.Copy(io.Discard, whole)
 	return err

@@ -28,7 +28,7 @@ func (s Sum) Names(names []string) bool {
 const maxLine = 8 << 10
 
 var (
-	gnu = regexp.MustCompile(`^\\?([0-9a-fA-F]{64})(?:  ?| \*|\t+)(.+)$`)
+	gnu = regexp.MustCompile(`^\\?([0-9a-fA-F]{64})(?: [ *]| |\t+)(.+)$`)
 	bsd = regexp.MustCompile(`^(?:SHA256|SHA2-256) ?\((.+)\) ?= ?([0-9a-fA-F]{64})$`)
 )
 

@@ -146,19 +146,47 @@ func (w *walker) entity(h textproto.MIMEHeader, body io.Reader, depth int) error
 }
 
 func (w *walker) multipart(boundary string, body io.Reader, depth int) error {
-	mr := multipart.NewReader(body, boundary)
+	end := &finder{r: body, what: []byte("--" + boundary + "--")}
+	mr := multipart.NewReader(end, boundary)
 	for {
 		p, err := mr.NextRawPart()
-		if err == io.EOF { //nolint:errorlint // wrapped, it is an end without the last boundary
+		switch {
+		case errors.Is(err, io.EOF) && !end.found:
+			return io.ErrUnexpectedEOF
+		case errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 		if err := w.entity(p.Header, p, depth+1); err != nil {
 			return err
 		}
 	}
+}
+
+// finder notes whether something was in what was read: multipart.Reader ends in
+// the same way at the last boundary and where a mail breaks off.
+type finder struct {
+	r     io.Reader
+	what  []byte
+	tail  []byte
+	found bool
+}
+
+func (f *finder) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if f.found || n == 0 {
+		return n, err
+	}
+	keep := len(f.what) - 1
+	edge := append(f.tail, p[:min(n, keep)]...)
+	f.found = bytes.Contains(edge, f.what) || bytes.Contains(p[:n], f.what)
+	if n >= keep {
+		f.tail = append(f.tail[:0], p[n-keep:n]...)
+	} else {
+		f.tail = append(f.tail[:0], edge[max(0, len(edge)-keep):]...)
+	}
+	return n, err
 }
 
 // decode takes the transfer encoding off.
