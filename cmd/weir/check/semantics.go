@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/collect"
 	"github.com/weir-project/weir/pipeline/match"
 	"github.com/weir-project/weir/pipeline/parse"
 	"github.com/weir-project/weir/pipeline/plan"
@@ -14,6 +15,7 @@ import (
 // compile, criteria that mean nothing, references to nowhere.
 func (l *loader) semantics() {
 	l.parsers()
+	l.feeds()
 	l.subscriptions()
 	built, problems := plan.Build(l.res.Objects)
 	l.res.Plan = built
@@ -44,6 +46,15 @@ func (l *loader) parsers() {
 			for line := range strings.Lines(err.Error()) {
 				l.add(plan.Problem{Kind: "Parser", Namespace: p.Namespace, Name: p.Name, Message: strings.TrimSpace(line)})
 			}
+		}
+	}
+}
+
+func (l *loader) feeds() {
+	for i := range l.res.Objects.FeedSources {
+		f := &l.res.Objects.FeedSources[i]
+		for _, p := range collect.Check(&f.Spec) {
+			l.add(plan.Problem{Kind: "FeedSource", Namespace: f.Namespace, Name: f.Name, Field: p.Field, Message: p.Message})
 		}
 	}
 }
