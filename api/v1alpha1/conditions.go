@@ -46,6 +46,7 @@ const (
 	ReasonTimeout          = "Timeout"
 	ReasonTooLarge         = "TooLarge"
 	ReasonUnpackFailed     = "UnpackFailed"
+	ReasonSignatureInvalid = "SignatureInvalid"
 	ReasonSecretNotFound   = "SecretNotFound"
 	ReasonNoFile           = "NoFile"
 	ReasonInvalidSpec      = "InvalidSpec"

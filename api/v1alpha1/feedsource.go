@@ -5,6 +5,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // FeedSourceSpec declares where a feed comes from.
 //
 // +kubebuilder:validation:ExactlyOneOf=http;file
+// +kubebuilder:validation:XValidation:rule="!has(self.verify) || !has(self.http) || !has(self.http.paging)",message="verify cannot check a feed that comes in pages: remove verify or http.paging"
+// +kubebuilder:validation:XValidation:rule="!has(self.verify) || !has(self.verify.signatureURL) || has(self.http)",message="verify.signatureURL belongs to http; of a file, the signature is the file beside it"
 type FeedSourceSpec struct {
 	// Provider is who publishes the feed, a DNS label such as abuse-ch. It may
 	// not change: it is part of every event's source.
@@ -47,6 +49,10 @@ type FeedSourceSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	Unpack UnpackSpec `json:"unpack,omitempty"`
+
+	// Verify checks who made the payloads. What fails the check is not collected.
+	// +optional
+	Verify *VerifySpec `json:"verify,omitempty"`
 
 	// Limits bound what one collection may cost.
 	// +kubebuilder:default={}
@@ -322,14 +328,29 @@ type UnpackMode string
 
 // The modes of unpacking.
 const (
-	// UnpackAuto recognizes gzip, bzip2, xz, zstd, zip and tar by their first
-	// bytes, nested at most twice (a .tar.gz).
+	// UnpackAuto recognizes gzip, bzip2, xz, zstd, zip, 7z and tar by their first
+	// bytes, nested at most twice (a .tar.gz), besides encryption and mail.
 	UnpackAuto UnpackMode = "Auto"
 	// UnpackNone passes the bytes on.
 	UnpackNone UnpackMode = "None"
 )
 
+// MailMode says what to do with a payload that is a mail.
+// +kubebuilder:validation:Enum=Attachments;None
+type MailMode string
+
+// The ways to take a mail.
+const (
+	// MailAttachments takes the attachments of a message (RFC 5322), or of each
+	// message of an mbox.
+	MailAttachments MailMode = "Attachments"
+	// MailNone takes a mail as it is.
+	MailNone MailMode = "None"
+)
+
 // UnpackSpec opens archives; each member is a payload of its own.
+//
+// +kubebuilder:validation:XValidation:rule="self.mode != 'None' || (!has(self.password) && !has(self.pgp) && (!has(self.mail) || self.mail == 'None'))",message="password, pgp and mail need mode: Auto"
 type UnpackSpec struct {
 	// Mode is Auto or None.
 	// +kubebuilder:default=Auto
@@ -337,13 +358,107 @@ type UnpackSpec struct {
 	Mode UnpackMode `json:"mode,omitempty"`
 
 	// Include picks members of an archive by glob, for example *.csv; all
-	// regular files if absent.
+	// regular files if absent. Of a mail, it picks attachments, or what is packed
+	// in them.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=256
 	// +optional
 	Include []string `json:"include,omitempty"`
+
+	// Password opens encrypted zip (AES and ZipCrypto) and 7z archives.
+	// +optional
+	Password *SecretKeyReference `json:"password,omitempty"`
+
+	// PGP decrypts payloads, and files in them, that are OpenPGP messages.
+	// +optional
+	PGP *PGPUnpackSpec `json:"pgp,omitempty"`
+
+	// Mail is Attachments or None; None if absent.
+	// +optional
+	Mail MailMode `json:"mail,omitempty"`
+}
+
+// PGPUnpackSpec is the key that the publisher encrypts to.
+type PGPUnpackSpec struct {
+	// PrivateKey is an OpenPGP private key, or several, armored or binary.
+	// +required
+	PrivateKey SecretKeyReference `json:"privateKey"`
+
+	// Passphrase of the private key, if it has one.
+	// +optional
+	Passphrase *SecretKeyReference `json:"passphrase,omitempty"`
+}
+
+// VerifySpec checks the signature or checksum of each payload before anything of
+// it is collected.
+//
+// +kubebuilder:validation:ExactlyOneOf=pgp;minisign;sha256
+type VerifySpec struct {
+	// PGP checks OpenPGP signatures: of a signed message the one inside, of
+	// everything else the one at signatureURL.
+	// +optional
+	PGP *PGPVerifySpec `json:"pgp,omitempty"`
+
+	// Minisign checks the signature at signatureURL.
+	// +optional
+	Minisign *MinisignVerifySpec `json:"minisign,omitempty"`
+
+	// SHA256 checks against a file of checksums at signatureURL. It tells whether
+	// the payload is whole; who made it is told only if that file is from elsewhere.
+	// +optional
+	SHA256 *SHA256VerifySpec `json:"sha256,omitempty"`
+
+	// SignatureURL is where the signature or the checksums are, absolute or
+	// relative to spec.http.url. {url} stands for spec.http.url without its query,
+	// {name} for the last part of its path. If absent: the URL of the feed with
+	// .asc or .sig (pgp), .minisig (minisign), .sha256 (sha256) after its path.
+	// Credentials are sent only to the host of the feed.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	// +optional
+	SignatureURL string `json:"signatureURL,omitempty"`
+}
+
+// PGPVerifySpec names the keys that may sign.
+type PGPVerifySpec struct {
+	// PublicKeys are OpenPGP keys, armored or, from a Secret, also binary. A
+	// signature of any of them counts.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +required
+	PublicKeys []PublicKeySource `json:"publicKeys"`
+}
+
+// MinisignVerifySpec names the keys that may sign.
+type MinisignVerifySpec struct {
+	// PublicKeys are minisign keys: the line that starts with RW, or the file with
+	// its comment. A signature of any of them counts.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +required
+	PublicKeys []PublicKeySource `json:"publicKeys"`
+}
+
+// SHA256VerifySpec has no settings: the line of the payload is found by its file
+// name.
+type SHA256VerifySpec struct{}
+
+// PublicKeySource is a public key, written out or in a Secret.
+// +kubebuilder:validation:ExactlyOneOf=value;secretRef
+type PublicKeySource struct {
+	// Value is the key itself.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=65536
+	// +optional
+	Value string `json:"value,omitempty"`
+
+	// SecretRef is where the key is.
+	// +optional
+	SecretRef *SecretKeyReference `json:"secretRef,omitempty"`
 }
 
 // LimitsSpec bounds one collection. A payload over a limit is refused as a

@@ -9,6 +9,43 @@ type FieldRef struct {
 	Ref   SecretKeyReference
 }
 
+// SecretRefs lists every Secret that collecting the feed needs.
+func (s *FeedSourceSpec) SecretRefs() []FieldRef {
+	var refs []FieldRef
+	if s.HTTP != nil {
+		refs = s.HTTP.SecretRefs()
+	}
+	if s.Unpack.Password != nil {
+		refs = append(refs, FieldRef{"spec.unpack.password", *s.Unpack.Password})
+	}
+	if p := s.Unpack.PGP; p != nil {
+		refs = append(refs, FieldRef{"spec.unpack.pgp.privateKey", p.PrivateKey})
+		if p.Passphrase != nil {
+			refs = append(refs, FieldRef{"spec.unpack.pgp.passphrase", *p.Passphrase})
+		}
+	}
+	if s.Verify == nil {
+		return refs
+	}
+	if p := s.Verify.PGP; p != nil {
+		refs = append(refs, keyRefs("spec.verify.pgp.publicKeys", p.PublicKeys)...)
+	}
+	if m := s.Verify.Minisign; m != nil {
+		refs = append(refs, keyRefs("spec.verify.minisign.publicKeys", m.PublicKeys)...)
+	}
+	return refs
+}
+
+func keyRefs(field string, keys []PublicKeySource) []FieldRef {
+	var refs []FieldRef
+	for i, k := range keys {
+		if k.SecretRef != nil {
+			refs = append(refs, FieldRef{fmt.Sprintf("%s[%d].secretRef", field, i), *k.SecretRef})
+		}
+	}
+	return refs
+}
+
 // SecretRefs lists every Secret that the transport needs.
 func (h *HTTPSpec) SecretRefs() []FieldRef {
 	var refs []FieldRef

@@ -93,7 +93,7 @@ func printFeeds(out io.Writer, feeds []catalog.Feed, output string) error {
 	for i := range feeds {
 		f := &feeds[i]
 		key := "no"
-		if len(f.Source.Spec.HTTP.SecretRefs()) > 0 {
+		if len(f.Source.Spec.SecretRefs()) > 0 {
 			key = "yes"
 		}
 		categories := f.Categories()
@@ -258,7 +258,7 @@ func tellSecrets(out io.Writer, feeds []catalog.Feed) {
 	told := map[string]bool{}
 	for i := range feeds {
 		f := &feeds[i]
-		for _, r := range f.Source.Spec.HTTP.SecretRefs() {
+		for _, r := range f.Source.Spec.SecretRefs() {
 			if id := r.Ref.Name + "/" + r.Ref.Key; !told[id] {
 				told[id] = true
 				fmt.Fprintf(out, "needs: Secret %s with the key %s (%s)\n", r.Ref.Name, r.Ref.Key, f.Auth)

@@ -132,7 +132,7 @@ func TestHeadersTellWhatOneMustKnow(t *testing.T) {
 		if !strings.HasSuffix(f.Title, ".") {
 			t.Errorf("%s: %q is no sentence", f.File, f.Title)
 		}
-		needsKey := len(f.Source.Spec.HTTP.SecretRefs()) > 0
+		needsKey := len(f.Source.Spec.SecretRefs()) > 0
 		if needsKey == strings.HasPrefix(f.Auth, "none") {
 			t.Errorf("%s: Auth: %q, and a Secret is needed: %v", f.File, f.Auth, needsKey)
 		}

@@ -35,17 +35,26 @@ type secretStore struct {
 	namespace string
 }
 
-// value reads a secret without the newline that editors leave at its end.
-func (s secretStore) value(field string, ref v1alpha1.SecretKeyReference) (string, error) {
+// raw reads a secret as it is.
+func (s secretStore) raw(field string, ref v1alpha1.SecretKeyReference) ([]byte, error) {
 	if s.read == nil {
-		return "", fail(v1alpha1.ReasonSecretNotFound, backOff, "%s: the collector was given no secrets", field)
+		return nil, fail(v1alpha1.ReasonSecretNotFound, backOff, "%s: the collector was given no secrets", field)
 	}
 	raw, err := s.read(s.namespace, ref.Name, ref.Key)
 	if err != nil {
 		if errors.Is(err, secret.ErrNotFound) {
-			return "", fail(v1alpha1.ReasonSecretNotFound, backOff, "%s: %w", field, err)
+			return nil, fail(v1alpha1.ReasonSecretNotFound, backOff, "%s: %w", field, err)
 		}
-		return "", fail(v1alpha1.ReasonSecretNotFound, backOff, "%s: secret %s, key %s cannot be read", field, ref.Name, ref.Key)
+		return nil, fail(v1alpha1.ReasonSecretNotFound, backOff, "%s: secret %s, key %s cannot be read", field, ref.Name, ref.Key)
+	}
+	return raw, nil
+}
+
+// value reads a secret without the newline that editors leave at its end.
+func (s secretStore) value(field string, ref v1alpha1.SecretKeyReference) (string, error) {
+	raw, err := s.raw(field, ref)
+	if err != nil {
+		return "", err
 	}
 	v := strings.TrimRight(string(raw), "\r\n")
 	if v == "" {

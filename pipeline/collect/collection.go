@@ -36,6 +36,7 @@ type collection struct {
 	same    bool // the publisher says that nothing changed
 	pending bool // files are still being written: look again soon
 	redact  *redactor
+	keys    *keys
 }
 
 func newCollection(cfg *plan.Collector, prev *memory, tempDir string, now time.Time) (*collection, error) {
@@ -47,6 +48,9 @@ func newCollection(cfg *plan.Collector, prev *memory, tempDir string, now time.T
 		if _, err := path.Match(glob, ""); err != nil {
 			return nil, fail(v1alpha1.ReasonInvalidSpec, stall, "spec.unpack.include[%d]: %q is no pattern", i, glob)
 		}
+	}
+	if h := cfg.Spec.HTTP; h != nil && h.Paging != nil && cfg.Spec.Verify != nil {
+		return nil, fail(v1alpha1.ReasonInvalidSpec, stall, "spec.verify cannot check a feed that comes in pages: remove it or spec.http.paging")
 	}
 	return &collection{
 		cfg:     cfg,
@@ -62,18 +66,25 @@ func newCollection(cfg *plan.Collector, prev *memory, tempDir string, now time.T
 			Parts:       map[string]string{},
 		},
 		redact: new(redactor),
+		keys:   new(keys),
 	}, nil
 }
 
 // unchanged ends a collection that found nothing new.
 func (c *collection) unchanged() { c.same = true }
 
-// add unpacks what was fetched and appends it to the parts.
-func (c *collection) add(ctx context.Context, p part) error {
-	if c.cfg.Spec.Unpack.Mode == v1alpha1.UnpackNone {
+// add unpacks what was fetched and appends it to the parts. signed: its signature
+// is checked already.
+func (c *collection) add(ctx context.Context, p part, signed bool) error {
+	spec := &c.cfg.Spec.Unpack
+	none := spec.Mode == v1alpha1.UnpackNone
+	if none && (signed || c.keys.signers == nil) {
 		return c.append(p)
 	}
-	u := &unpacker{alive: alive(ctx), limits: c.limits, include: c.cfg.Spec.Unpack.Include, spool: c.spool, emit: c.append}
+	u := &unpacker{
+		alive: alive(ctx), limits: c.limits, include: spec.Include, spool: c.spool, emit: c.append,
+		keys: c.keys, mail: spec.Mail == v1alpha1.MailAttachments && !none, bare: none, signed: signed,
+	}
 	return u.unpack(p)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/plan"
+	"github.com/weir-project/weir/pipeline/secret"
 )
 
 // publisher and bucket are what a collector needs of the bus.
@@ -35,6 +36,7 @@ type collector struct {
 	raw       publisher
 	state     bucket
 	tempDir   string
+	secrets   secret.Reader
 	transport func(*plan.Collector) (transport, error)
 	slots     *slots
 }
@@ -97,6 +99,9 @@ func (k *collector) fetch(ctx context.Context, c *collection) (err error) {
 	}()
 	t, err := k.transport(c.cfg)
 	if err != nil {
+		return err
+	}
+	if c.keys, err = loadKeys(secretStore{k.secrets, c.cfg.Namespace}, &c.cfg.Spec); err != nil {
 		return err
 	}
 	if err := t.fetch(ctx, c); err != nil {

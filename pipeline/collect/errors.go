@@ -38,6 +38,7 @@ type failure struct {
 	reason string // one of the Reason constants of the API
 	policy policy
 	until  time.Time // with waitUntil
+	status int       // of HTTP, with HTTPStatus
 	err    error
 }
 

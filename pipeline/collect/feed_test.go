@@ -46,7 +46,7 @@ func (s *script) fetch(ctx context.Context, c *collection) error {
 	if err != nil {
 		return err
 	}
-	return c.add(ctx, part{content: b})
+	return c.add(ctx, part{content: b}, false)
 }
 
 // bubble is a feed with a script, to be used inside synctest.

@@ -36,7 +36,7 @@ func (t *fileTransport) fetch(ctx context.Context, c *collection) error {
 		return fail(v1alpha1.ReasonNoFile, backOff, "the folder of the collector cannot be opened: %w", bareFile(err))
 	}
 	defer root.Close()
-	names, err := match(root.FS(), c.cfg.Spec.File.Path, c.limits.entries)
+	names, err := match(root.FS(), c.cfg.Spec.File.Path, c.limits.entries, c.cfg.Spec.Verify)
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,8 @@ func (t *fileTransport) fetch(ctx context.Context, c *collection) error {
 }
 
 // match finds the files of a pattern, sorted. Names that start with a dot are
-// only found by a pattern that does: many programs write there first.
-func match(fsys fs.FS, pattern string, most int) ([]string, error) {
+// only found by a pattern that does: many programs write there first. Signatures are no payloads.
+func match(fsys fs.FS, pattern string, most int, verify *v1alpha1.VerifySpec) ([]string, error) {
 	if !fs.ValidPath(pattern) {
 		return nil, fail(v1alpha1.ReasonInvalidSpec, stall, "spec.file.path: %q must be relative, without '.' and '..' in it", pattern)
 	}
@@ -66,6 +66,9 @@ func match(fsys fs.FS, pattern string, most int) ([]string, error) {
 	names, err := fs.Glob(fsys, pattern)
 	if err != nil {
 		return nil, fail(v1alpha1.ReasonInvalidSpec, stall, "spec.file.path: %q is no pattern: %w", pattern, err)
+	}
+	if verify != nil {
+		names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(suffixes(verify), path.Ext(n)) })
 	}
 	if !strings.HasPrefix(path.Base(pattern), ".") {
 		names = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(path.Base(n), ".") })
@@ -151,7 +154,15 @@ func (t *fileTransport) file(ctx context.Context, c *collection, root *os.Root, 
 	if c.started.Sub(l.info.ModTime()) > racy {
 		c.next.Files[l.name] = known
 	}
-	return c.add(ctx, part{key: l.name, filename: l.name, content: b})
+	p := part{key: l.name, filename: l.name, content: b}
+	signed, err := c.detached(p)
+	if err == nil && signed {
+		err = t.verify(ctx, c, root, p, left)
+	}
+	if err != nil {
+		return err
+	}
+	return c.add(ctx, p, signed)
 }
 
 // read copies a file into the spool. after is its stamp then.

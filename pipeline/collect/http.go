@@ -12,6 +12,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -46,7 +47,8 @@ type session struct {
 	spec   *v1alpha1.HTTPSpec
 	creds  *credentials
 	client *http.Client
-	left   int64 // bytes that may still be downloaded
+	dialed func(context.Context, string, string, syscall.RawConn) error // the guard
+	left   int64                                                        // bytes that may still be downloaded
 }
 
 // fetch adds the answer, or each page of it, to the collection.
@@ -62,22 +64,47 @@ func (t *httpTransport) fetch(ctx context.Context, c *collection) error {
 		return err
 	}
 	creds.redact.addQuery(first)
-	s := &session{httpTransport: t, c: c, spec: spec, creds: creds, left: c.limits.download}
+	s := &session{httpTransport: t, c: c, spec: spec, creds: creds, left: c.limits.download, dialed: t.guard.forCollection()}
 	s.client = &http.Client{Transport: s.roundTripper(), CheckRedirect: s.checkRedirect}
 	defer s.client.CloseIdleConnections()
 	if spec.Paging != nil {
 		return s.pages(ctx, first)
 	}
-	a, err := s.get(ctx, first, s.method() == http.MethodGet)
-	if err != nil {
-		return err
+	return s.single(ctx, first)
+}
+
+// single fetches a feed that is one answer. If it does not match its signature,
+// one of the two may have been replaced between the requests: both are fetched
+// again, once.
+func (s *session) single(ctx context.Context, first *url.URL) error {
+	c := s.c
+	for again := false; ; again = true {
+		before := c.spool.size
+		a, err := s.get(ctx, first, s.method() == http.MethodGet && !again)
+		if err != nil {
+			return err
+		}
+		if a.unchanged {
+			c.unchanged()
+			return nil
+		}
+		p := a.part("", c.redact)
+		signed, err := c.detached(p)
+		if err == nil && signed {
+			err = s.verify(ctx, first, p)
+		}
+		if err == nil {
+			c.next.ETag, c.next.LastModified = s.validator(a.header, "ETag"), s.validator(a.header, "Last-Modified")
+			return c.add(ctx, p, signed)
+		}
+		if again || !mismatch(err) {
+			return err
+		}
+		if err := c.spool.truncate(before); err != nil {
+			return err
+		}
+		s.left = c.limits.download
 	}
-	if a.unchanged {
-		c.unchanged()
-		return nil
-	}
-	c.next.ETag, c.next.LastModified = s.validator(a.header, "ETag"), s.validator(a.header, "Last-Modified")
-	return c.add(ctx, a.part("", c.redact))
 }
 
 // feedURL checks what the schema of the resource cannot.
@@ -108,7 +135,7 @@ func (s *session) method() string {
 // connection, a client certificate) is ever used for another. It uses no proxy:
 // behind one, the guard would not see where a request goes.
 func (s *session) roundTripper() http.RoundTripper {
-	dialer := &net.Dialer{Timeout: dialTimeout, ControlContext: s.guard.forCollection()}
+	dialer := &net.Dialer{Timeout: dialTimeout, ControlContext: s.dialed}
 	tr := &http.Transport{
 		DialContext:            s.dial(dialer),
 		TLSClientConfig:        s.creds.tls,
@@ -323,7 +350,9 @@ func checkStatus(resp *http.Response, conditional bool, shown string, now time.T
 	case code >= 500, code == http.StatusRequestTimeout, code == http.StatusTooEarly:
 		return false, fail(v1alpha1.ReasonHTTPStatus, backOff, "%s answered %d", shown, code)
 	default:
-		return false, fail(v1alpha1.ReasonHTTPStatus, onSchedule, "%s answered %d", shown, code)
+		f := fail(v1alpha1.ReasonHTTPStatus, onSchedule, "%s answered %d", shown, code)
+		f.status = code
+		return false, f
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *session) pages(ctx context.Context, start *url.URL) error {
 			return nil
 		}
 		seenPage[a.content.digest] = true
-		if err := s.c.add(ctx, a.part(strconv.Itoa(n), s.c.redact)); err != nil {
+		if err := s.c.add(ctx, a.part(strconv.Itoa(n), s.c.redact), false); err != nil {
 			return err
 		}
 		if u, err = s.follow(p, a, seenURL); err != nil {

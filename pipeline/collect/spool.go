@@ -39,6 +39,19 @@ type blob struct {
 // reader reads the blob from its start.
 func (b blob) reader() io.Reader { return io.NewSectionReader(b.SectionReader, 0, b.Size()) }
 
+// head is how the blob starts.
+func (b blob) head() ([]byte, error) {
+	head := make([]byte, sniffBytes)
+	n, err := b.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return head[:n], nil
+}
+
+// bytes is all of a small blob.
+func (b blob) bytes() ([]byte, error) { return io.ReadAll(b.reader()) }
+
 func newSpool(dir string) *spool { return &spool{dir: dir, max: spoolBytes} }
 
 // Close removes what is there.
@@ -95,6 +108,21 @@ func (s *spool) Write(p []byte) (int, error) {
 	n, err := s.file.Write(p[done:])
 	s.size += int64(n)
 	return done + n, err
+}
+
+// truncate forgets all but the first size bytes.
+func (s *spool) truncate(size int64) error {
+	s.size = min(s.size, size)
+	s.head = s.head[:min(int64(len(s.head)), size)]
+	if s.file == nil {
+		return nil
+	}
+	rest := max(size-spoolMemory, 0)
+	if err := s.file.Truncate(rest); err != nil {
+		return fmt.Errorf("temporary folder: %w", err)
+	}
+	_, err := s.file.Seek(rest, io.SeekStart)
+	return err
 }
 
 func (s *spool) open() error {

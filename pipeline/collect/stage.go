@@ -120,7 +120,7 @@ func newStage(o Options, b buses, rate time.Duration) (*Stage, error) {
 		config:    b.config,
 		state:     b.state,
 		reporter:  newReporter(b.status, o.Log),
-		collector: &collector{raw: b.raw, state: b.state, tempDir: o.TempDir, transport: transports, slots: newSlots()},
+		collector: &collector{raw: b.raw, state: b.state, tempDir: o.TempDir, secrets: o.Secrets, transport: transports, slots: newSlots()},
 		metrics:   m,
 		watches:   newWatches(o.FilesRoot, o.Log),
 		feeds:     map[string]*running{},

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/plan"
 )
@@ -84,7 +85,10 @@ func (m *memory) save(ctx context.Context, state bucket, key string) error {
 
 // target is a digest of the part of a spec that decides which bytes are fetched.
 func target(c *plan.Collector) string {
-	raw, err := json.Marshal(struct{ HTTP, File, Unpack any }{c.Spec.HTTP, c.Spec.File, c.Spec.Unpack})
+	raw, err := json.Marshal(struct {
+		HTTP, File, Unpack any
+		Verify             *v1alpha1.VerifySpec `json:",omitempty"`
+	}{c.Spec.HTTP, c.Spec.File, c.Spec.Unpack, c.Spec.Verify})
 	if err != nil {
 		return "" // cannot be: the spec came out of JSON
 	}

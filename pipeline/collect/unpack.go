@@ -14,6 +14,7 @@ import (
 	"github.com/ulikunitz/xz"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/collect/sevenzip"
 )
 
 // format is a way to pack bytes.
@@ -27,13 +28,34 @@ const (
 	formatZstd  format = "zstd"
 	formatZip   format = "zip"
 	formatTar   format = "tar"
+	format7z    format = "7z"
+
+	formatPGP    format = "pgp"
+	formatArmor  format = "pgp armor"
+	formatSigned format = "pgp signed text"
+
+	formatMail format = "mail"
+	formatMbox format = "mbox"
 )
 
+// wraps tells formats that are put around a feed for the transport.
+func (f format) wraps() bool {
+	switch f {
+	case formatPGP, formatArmor, formatSigned, formatMail, formatMbox:
+		return true
+	}
+	return false
+}
+
 const (
-	// maxLayers is how deep things may be packed in each other: a .tar.gz is two.
-	maxLayers = 2
-	// sniffBytes reach to the magic of tar.
-	sniffBytes = 262
+	// maxPacked is how deep things may be packed in each other: a .tar.gz is two.
+	maxPacked = 2
+	// maxWrapped is how much may be around that: an encrypted mail is three, the
+	// mail, what is encrypted, and the mail in it.
+	maxWrapped = 3
+	maxLayers  = maxPacked + maxWrapped
+	// sniffBytes reach to the magic of tar and over the first headers of a mail.
+	sniffBytes = 4 << 10
 	// memberMark is between an archive's key and its member's name.
 	memberMark = "!"
 )
@@ -56,8 +78,33 @@ func sniff(head []byte) format {
 		return formatZip
 	case has(257, "ustar"):
 		return formatTar
+	case has(0, sevenzip.Magic):
+		return format7z
 	}
 	return formatNone
+}
+
+// depth is where in a payload something is.
+type depth struct {
+	packed, wrapped int
+	// signed: it is inside of something with a valid signature; of a message, one
+	// that is checked at its end.
+	signed bool
+	// all: spec.unpack.include picked it already. open: it is not picked unless
+	// what is in it is.
+	all, open bool
+}
+
+func (d depth) layer() int { return d.packed + d.wrapped }
+
+// into is the depth of what is in something at d, if that may be opened.
+func (d depth) into(f format) (depth, bool) {
+	if f.wraps() {
+		d.wrapped++
+	} else {
+		d.packed++
+	}
+	return d, d.wrapped <= maxWrapped && d.packed <= maxPacked
 }
 
 // unpacker opens what one fetch brought. Nothing is written by a name out of an
@@ -66,6 +113,10 @@ type unpacker struct {
 	alive   func() error
 	limits  limits
 	include []string
+	keys    *keys
+	mail    bool // open mails
+	bare    bool // take signatures off, and open nothing else
+	signed  bool // the payload's own signature is checked already
 	spool   *spool
 	emit    func(part) error
 
@@ -74,37 +125,94 @@ type unpacker struct {
 	taken   int                   // payloads emitted
 }
 
+// sniff recognizes what is to be opened.
+func (u *unpacker) sniff(head []byte) format {
+	f := formatNone
+	if !u.bare {
+		f = sniff(head)
+	}
+	if f != formatNone {
+		return f
+	}
+	switch f = sniffArmor(head); {
+	case f == formatSigned && u.keys.signers != nil, f == formatArmor && !u.bare, f == formatArmor && u.keys.signers != nil:
+		return f
+	}
+	if u.keys.private != nil || u.keys.signers != nil {
+		if f = sniffPGP(head); f != formatNone {
+			return f
+		}
+	}
+	if u.mail {
+		return sniffMail(head)
+	}
+	return formatNone
+}
+
 // unpack emits p, or what is packed in it.
 func (u *unpacker) unpack(p part) error {
+	if u.keys == nil {
+		u.keys = &keys{}
+	}
 	packed := p.content.Size()
 	for i := range u.layers {
 		u.layers[i] = &expansion{limit: u.limits, packed: func() int64 { return packed }}
 	}
-	head := make([]byte, sniffBytes)
-	n, err := p.content.ReadAt(head, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
+	head, err := p.content.head()
+	if err != nil {
 		return err
 	}
-	f := sniff(head[:n])
+	at := depth{signed: u.signed}
+	f := u.sniff(head)
 	if f == formatNone {
-		return u.emit(p)
+		return u.send(p, at)
 	}
-	if err := u.open(f, p, p.content.SectionReader, 0); err != nil {
+	at, _ = at.into(f)
+	if err := u.open(f, p, p.content.SectionReader, at); err != nil {
 		return err
 	}
 	if u.taken == 0 {
-		return fail(v1alpha1.ReasonUnpackFailed, onSchedule, "the archive has no file that spec.unpack.include picks (%d members)", u.entries)
+		return fail(v1alpha1.ReasonUnpackFailed, onSchedule, "%s has no file that spec.unpack.include picks (%d members)", f.thing(), u.entries)
 	}
 	return nil
 }
 
-// open unpacks one layer. content is at its start.
-func (u *unpacker) open(f format, p part, content io.Reader, layer int) error {
+// thing is what a person calls a payload of the format.
+func (f format) thing() string {
+	switch f {
+	case formatMail, formatMbox:
+		return "the mail"
+	case formatPGP, formatArmor, formatSigned:
+		return "the message"
+	}
+	return "the archive"
+}
+
+// send emits a part, unless a signature is missing.
+func (u *unpacker) send(p part, at depth) error {
+	if u.keys.signers != nil && !at.signed {
+		return badSignature("pgp: the payload is not signed")
+	}
+	u.taken++
+	return u.emit(p)
+}
+
+// open unpacks one layer. content is at its start; at is where what comes out of
+// it is.
+func (u *unpacker) open(f format, p part, content io.Reader, at depth) error {
 	switch f {
 	case formatZip:
-		return u.zip(p, content, layer)
+		return u.zip(p, content, at)
+	case format7z:
+		return u.sevenZip(p, content, at)
 	case formatTar:
-		return u.tar(p, stoppable{u.alive, content}, layer)
+		return u.tar(p, stoppable{u.alive, content}, at)
+	case formatPGP, formatArmor:
+		return u.pgp(f, p, content, at)
+	case formatSigned:
+		return u.clearSigned(p, content, at)
+	case formatMail, formatMbox:
+		return u.attachments(f, p, stoppable{u.alive, content}, at)
 	}
 	s, err := openStream(f, stoppable{u.alive, content})
 	if err != nil {
@@ -112,36 +220,35 @@ func (u *unpacker) open(f format, p part, content io.Reader, layer int) error {
 	}
 	defer s.Close()
 	p.filename, p.contentType = withoutSuffix(p.filename, f), ""
-	return u.inner(p, explained{f, s}, layer)
+	return u.inner(p, explained{f, s}, at)
 }
 
 // inner emits what came out of a layer, or what is packed in it, and reads r to
 // its end, where the checksums are.
-func (u *unpacker) inner(p part, r io.Reader, layer int) error {
-	r = u.layers[layer].reader(r)
+func (u *unpacker) inner(p part, r io.Reader, at depth) error {
+	r = u.layers[at.layer()-1].reader(r)
 	head := make([]byte, sniffBytes)
 	n, err := io.ReadFull(r, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
 	whole := io.MultiReader(bytes.NewReader(head[:n]), r)
-	f := sniff(head[:n])
-	if f == formatNone || layer+1 == maxLayers {
-		p.content, err = u.spool.add(u.limits.payloadOf(whole))
-		if err != nil {
+	f := u.sniff(head[:n])
+	if in, ok := at.into(f); f != formatNone && ok {
+		if err := u.open(f, p, whole, in); err != nil {
 			return err
 		}
-		u.taken++
-		return u.emit(p)
-	}
-	if err := u.open(f, p, whole, layer+1); err != nil {
-		return err
+	} else if !at.open || u.wanted(p.filename, at) {
+		if p.content, err = u.spool.add(u.limits.payloadOf(whole)); err != nil {
+			return err
+		}
+		return u.send(p, at)
 	}
 	_, err = io.Copy(io.Discard, whole)
 	return err
 }
 
-func (u *unpacker) tar(p part, content io.Reader, layer int) error {
+func (u *unpacker) tar(p part, content io.Reader, at depth) error {
 	tr := tar.NewReader(content)
 	for {
 		h, err := tr.Next()
@@ -154,10 +261,10 @@ func (u *unpacker) tar(p part, content io.Reader, layer int) error {
 		if err := u.count(); err != nil {
 			return err
 		}
-		if h.Typeflag != tar.TypeReg || !u.wanted(h.Name) {
+		if h.Typeflag != tar.TypeReg || !u.wanted(h.Name, at) {
 			continue
 		}
-		if err := u.inner(member(p, h.Name), explained{formatTar, tr}, layer); err != nil {
+		if err := u.inner(member(p, h.Name), explained{formatTar, tr}, at.picked()); err != nil {
 			return err
 		}
 	}
@@ -178,10 +285,16 @@ func (u *unpacker) tooManyEntries() error {
 	return fail(v1alpha1.ReasonTooLarge, onSchedule, "the archive has more than %d members: raise spec.limits.entries, if that is right", u.limits.entries)
 }
 
+// picked is the depth of something that spec.unpack.include picked.
+func (d depth) picked() depth {
+	d.open = false
+	return d
+}
+
 // wanted tells whether spec.unpack.include picks a member, by its name or its
 // path.
-func (u *unpacker) wanted(name string) bool {
-	if len(u.include) == 0 {
+func (u *unpacker) wanted(name string, at depth) bool {
+	if len(u.include) == 0 || at.all {
 		return true
 	}
 	name = strings.TrimPrefix(name, "./")
@@ -209,6 +322,7 @@ func withoutSuffix(name string, f format) string {
 		formatBzip2: {".bz2"},
 		formatXz:    {".xz"},
 		formatZstd:  {".zst", ".zstd"},
+		formatPGP:   {".gpg", ".pgp", ".asc"},
 	}
 	for _, s := range suffixes[f] {
 		if len(name) > len(s) && strings.EqualFold(name[len(name)-len(s):], s) {

@@ -143,7 +143,7 @@ func TestUnpackOpensEveryFormat(t *testing.T) {
 func TestUnpackRefuses(t *testing.T) {
 	encrypted := zipped(file{"a.csv", "x"})
 	setFlag := func(signature string, at int) {
-		encrypted[bytes.Index(encrypted, []byte(signature))+at] |= zipEncrypted
+		encrypted[bytes.Index(encrypted, []byte(signature))+at] |= 1
 	}
 	setFlag("PK\x03\x04", 6)
 	setFlag("PK\x01\x02", 8)

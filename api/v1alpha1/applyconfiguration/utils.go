@@ -119,6 +119,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.LookupRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MappingRule"):
 		return &apiv1alpha1.MappingRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MinisignVerifySpec"):
+		return &apiv1alpha1.MinisignVerifySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NamespacesSpec"):
 		return &apiv1alpha1.NamespacesSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NATSSpec"):
@@ -137,6 +139,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ParserSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ParserStatus"):
 		return &apiv1alpha1.ParserStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PGPUnpackSpec"):
+		return &apiv1alpha1.PGPUnpackSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PGPVerifySpec"):
+		return &apiv1alpha1.PGPVerifySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodOptions"):
 		return &apiv1alpha1.PodOptionsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodResources"):
@@ -145,6 +151,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PodTolerationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PolicySpec"):
 		return &apiv1alpha1.PolicySpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PublicKeySource"):
+		return &apiv1alpha1.PublicKeySourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RawSpec"):
 		return &apiv1alpha1.RawSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReportName"):
@@ -183,6 +191,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.UnpackSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ValueMap"):
 		return &apiv1alpha1.ValueMapApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("VerifySpec"):
+		return &apiv1alpha1.VerifySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("XLSXSpec"):
 		return &apiv1alpha1.XLSXSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("XMLSpec"):

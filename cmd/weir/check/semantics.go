@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/collect"
 	"github.com/weir-project/weir/pipeline/match"
 	"github.com/weir-project/weir/pipeline/parse"
 	"github.com/weir-project/weir/pipeline/plan"
@@ -14,6 +15,7 @@ import (
 // compile, criteria that mean nothing, references to nowhere.
 func (l *loader) semantics() {
 	l.parsers()
+	l.feeds()
 	l.subscriptions()
 	built, problems := plan.Build(l.res.Objects)
 	l.res.Plan = built
@@ -73,6 +75,15 @@ func (l *loader) schemaSet(p *v1alpha1.Parser, spec *v1alpha1.ParserSpec) {
 	}
 }
 
+func (l *loader) feeds() {
+	for i := range l.res.Objects.FeedSources {
+		f := &l.res.Objects.FeedSources[i]
+		for _, p := range collect.Check(&f.Spec) {
+			l.add(plan.Problem{Kind: "FeedSource", Namespace: f.Namespace, Name: f.Name, Field: p.Field, Message: p.Message})
+		}
+	}
+}
+
 func (l *loader) subscriptions() {
 	for i := range l.res.Objects.Subscriptions {
 		s := &l.res.Objects.Subscriptions[i]
@@ -101,10 +112,7 @@ func criteriaEmpty(c *v1alpha1.CriteriaSpec) bool {
 // Secret that is not in the folder at all may come from elsewhere.
 func (l *loader) secrets() {
 	for _, f := range l.res.Objects.FeedSources {
-		if f.Spec.HTTP == nil {
-			continue
-		}
-		for _, r := range f.Spec.HTTP.SecretRefs() {
+		for _, r := range f.Spec.SecretRefs() {
 			l.secretRef("FeedSource", f.Namespace, f.Name, r.Field, r.Ref)
 		}
 	}

@@ -107,5 +107,8 @@ func temporary(f *v1alpha1.FeedSource) int64 {
 		payload = n
 	}
 	download, payload = min(download, temporaryMost), min(payload, temporaryMost) // no overflow
+	if u := f.Spec.Unpack; u.PGP != nil || u.Mail == v1alpha1.MailAttachments {
+		download *= 2 // an archive in a message is there twice, as it came and decrypted
+	}
 	return min(download+payload, temporaryMost) + temporarySpare
 }

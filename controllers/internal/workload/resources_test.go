@@ -60,6 +60,10 @@ func TestTemporarySpaceFollowsTheLimits(t *testing.T) {
 			t.Errorf("%d and %d bytes: %d, want %d", c.download, c.payload, got, c.want)
 		}
 	}
+	mails := feed("mails", func(f *v1alpha1.FeedSource) { f.Spec.Unpack.Mail = v1alpha1.MailAttachments })
+	if got := temporary(mails); got != 8*gib+64*mib {
+		t.Errorf("mails, of which archives are unpacked: %d", got)
+	}
 }
 
 func TestSecretsHash(t *testing.T) {

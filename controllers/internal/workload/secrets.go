@@ -12,10 +12,7 @@ import (
 
 // FeedSecrets lists the Secrets that a collector of the feed mounts.
 func FeedSecrets(f *v1alpha1.FeedSource) []v1alpha1.FieldRef {
-	if f.Spec.HTTP == nil {
-		return nil
-	}
-	return f.Spec.HTTP.SecretRefs()
+	return f.Spec.SecretRefs()
 }
 
 // SubscriptionSecrets lists the Secrets that an exporter of the subscription mounts.

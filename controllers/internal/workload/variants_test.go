@@ -92,6 +92,16 @@ func withSecrets(f *v1alpha1.FeedSource) {
 	f.Spec.HTTP.TLS = &v1alpha1.TLSSpec{ClientCert: &cert, ClientKey: &private}
 }
 
+// unpacked has Secrets that open payloads and check them.
+func unpacked(f *v1alpha1.FeedSource) {
+	password, passphrase, signer := key("archives"), v1alpha1.SecretKeyReference{Name: "pgp", Key: "passphrase"}, key("signers")
+	f.Spec.Unpack = v1alpha1.UnpackSpec{
+		Password: &password,
+		PGP:      &v1alpha1.PGPUnpackSpec{PrivateKey: v1alpha1.SecretKeyReference{Name: "pgp", Key: "private.asc"}, Passphrase: &passphrase},
+	}
+	f.Spec.Verify = &v1alpha1.VerifySpec{PGP: &v1alpha1.PGPVerifySpec{PublicKeys: []v1alpha1.PublicKeySource{{Value: "a key"}, {SecretRef: &signer}}}}
+}
+
 func fromFile(f *v1alpha1.FeedSource) {
 	f.Spec.HTTP = nil
 	f.Spec.File = &v1alpha1.FileSpec{Path: "reports/*.csv", ClaimName: "reports"}
@@ -154,6 +164,7 @@ func variants() map[string]Set {
 		}), exchange(), feed("feodo"), ""),
 		"collector-suspended": Collector(options(), exchange(), feed("feodo", func(f *v1alpha1.FeedSource) { f.Spec.Suspend = true }), ""),
 		"collector-secrets":   Collector(options(), exchange(), feed("feodo", withSecrets), SecretsHash(versions)),
+		"collector-unpack":    Collector(options(), exchange(), feed("reports", fromFile, unpacked), ""),
 		"collector-file":      Collector(options(), exchange(), feed("reports", fromFile), ""),
 		"collector-pod":       Collector(options(), exchange(), feed("feodo", func(f *v1alpha1.FeedSource) { f.Spec.Pod = podOptions() }), ""),
 		"collector-limits": Collector(options(func(o *Options) { o.NetworkPolicies = false }), exchange(), feed("feodo", func(f *v1alpha1.FeedSource) {

@@ -44,10 +44,7 @@ func Index(ctx context.Context, ix client.FieldIndexer) error {
 			return []string{held(plan.ExchangeOf(f.Namespace, f.Spec.ExchangeRef), f.Spec.Provider+"."+f.Spec.Channel)}
 		})),
 		ix.IndexField(ctx, &v1alpha1.FeedSource{}, IndexSecret, feed(func(f *v1alpha1.FeedSource) []string {
-			if f.Spec.HTTP == nil {
-				return nil
-			}
-			return SecretNames(f.Spec.HTTP.SecretRefs())
+			return SecretNames(f.Spec.SecretRefs())
 		})),
 		ix.IndexField(ctx, &v1alpha1.Subscription{}, IndexExchange, sub(func(s *v1alpha1.Subscription) []string {
 			return []string{plan.ExchangeOf(s.Namespace, s.Spec.ExchangeRef).String()}

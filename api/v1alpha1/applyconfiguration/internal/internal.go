@@ -506,6 +506,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.UnpackSpec
       default: {}
+    - name: verify
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.VerifySpec
 - name: com.github.weir-project.weir.api.v1alpha1.FeedSourceStatus
   map:
     fields:
@@ -1042,6 +1045,8 @@ var schemaYAML = typed.YAMLObject(`types:
         elementType:
           namedType: __untyped_deduced_
         elementRelationship: separable
+- name: com.github.weir-project.weir.api.v1alpha1.MailMode
+  scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.MailSpec
   map:
     elementType:
@@ -1109,6 +1114,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: when
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.MinisignVerifySpec
+  map:
+    fields:
+    - name: publicKeys
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.PublicKeySource
+          elementRelationship: atomic
 - name: com.github.weir-project.weir.api.v1alpha1.N6Spec
   map:
     elementType:
@@ -1194,6 +1208,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: id
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.PGPUnpackSpec
+  map:
+    fields:
+    - name: passphrase
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.SecretKeyReference
+    - name: privateKey
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.SecretKeyReference
+- name: com.github.weir-project.weir.api.v1alpha1.PGPVerifySpec
+  map:
+    fields:
+    - name: publicKeys
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.PublicKeySource
+          elementRelationship: atomic
 - name: com.github.weir-project.weir.api.v1alpha1.PagingSpec
   map:
     fields:
@@ -1401,6 +1433,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.TLP
       default: AMBER
+- name: com.github.weir-project.weir.api.v1alpha1.PublicKeySource
+  map:
+    fields:
+    - name: secretRef
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.SecretKeyReference
+    - name: value
+      type:
+        scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.RawSpec
   map:
     fields:
@@ -1419,6 +1460,18 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.Restriction
   scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.SHA256VerifySpec
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: com.github.weir-project.weir.api.v1alpha1.STIXSpec
   map:
     elementType:
@@ -1692,10 +1745,19 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: mail
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.MailMode
     - name: mode
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.UnpackMode
       default: Auto
+    - name: password
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.SecretKeyReference
+    - name: pgp
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.PGPUnpackSpec
 - name: com.github.weir-project.weir.api.v1alpha1.ValueMap
   map:
     fields:
@@ -1710,6 +1772,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ignoreCase
       type:
         scalar: boolean
+- name: com.github.weir-project.weir.api.v1alpha1.VerifySpec
+  map:
+    fields:
+    - name: minisign
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.MinisignVerifySpec
+    - name: pgp
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.PGPVerifySpec
+    - name: sha256
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.SHA256VerifySpec
+    - name: signatureURL
+      type:
+        scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.XLSXSpec
   map:
     fields:

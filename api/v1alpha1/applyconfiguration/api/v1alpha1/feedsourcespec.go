@@ -28,6 +28,8 @@ type FeedSourceSpecApplyConfiguration struct {
 	Schedule *ScheduleSpecApplyConfiguration `json:"schedule,omitempty"`
 	// Unpack opens archives and compressed payloads.
 	Unpack *UnpackSpecApplyConfiguration `json:"unpack,omitempty"`
+	// Verify checks who made the payloads. What fails the check is not collected.
+	Verify *VerifySpecApplyConfiguration `json:"verify,omitempty"`
 	// Limits bound what one collection may cost.
 	Limits *LimitsSpecApplyConfiguration `json:"limits,omitempty"`
 	// FormatPolicy says what happens when the publisher changes the format.
@@ -107,6 +109,14 @@ func (b *FeedSourceSpecApplyConfiguration) WithSchedule(value *ScheduleSpecApply
 // If called multiple times, the Unpack field is set to the value of the last call.
 func (b *FeedSourceSpecApplyConfiguration) WithUnpack(value *UnpackSpecApplyConfiguration) *FeedSourceSpecApplyConfiguration {
 	b.Unpack = value
+	return b
+}
+
+// WithVerify sets the Verify field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Verify field is set to the value of the last call.
+func (b *FeedSourceSpecApplyConfiguration) WithVerify(value *VerifySpecApplyConfiguration) *FeedSourceSpecApplyConfiguration {
+	b.Verify = value
 	return b
 }
 

@@ -17,8 +17,15 @@ type UnpackSpecApplyConfiguration struct {
 	// Mode is Auto or None.
 	Mode *apiv1alpha1.UnpackMode `json:"mode,omitempty"`
 	// Include picks members of an archive by glob, for example *.csv; all
-	// regular files if absent.
+	// regular files if absent. Of a mail, it picks attachments, or what is packed
+	// in them.
 	Include []string `json:"include,omitempty"`
+	// Password opens encrypted zip (AES and ZipCrypto) and 7z archives.
+	Password *SecretKeyReferenceApplyConfiguration `json:"password,omitempty"`
+	// PGP decrypts payloads, and files in them, that are OpenPGP messages.
+	PGP *PGPUnpackSpecApplyConfiguration `json:"pgp,omitempty"`
+	// Mail is Attachments or None; None if absent.
+	Mail *apiv1alpha1.MailMode `json:"mail,omitempty"`
 }
 
 // UnpackSpecApplyConfiguration constructs a declarative configuration of the UnpackSpec type for use with
@@ -42,5 +49,29 @@ func (b *UnpackSpecApplyConfiguration) WithInclude(values ...string) *UnpackSpec
 	for i := range values {
 		b.Include = append(b.Include, values[i])
 	}
+	return b
+}
+
+// WithPassword sets the Password field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Password field is set to the value of the last call.
+func (b *UnpackSpecApplyConfiguration) WithPassword(value *SecretKeyReferenceApplyConfiguration) *UnpackSpecApplyConfiguration {
+	b.Password = value
+	return b
+}
+
+// WithPGP sets the PGP field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PGP field is set to the value of the last call.
+func (b *UnpackSpecApplyConfiguration) WithPGP(value *PGPUnpackSpecApplyConfiguration) *UnpackSpecApplyConfiguration {
+	b.PGP = value
+	return b
+}
+
+// WithMail sets the Mail field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Mail field is set to the value of the last call.
+func (b *UnpackSpecApplyConfiguration) WithMail(value apiv1alpha1.MailMode) *UnpackSpecApplyConfiguration {
+	b.Mail = &value
 	return b
 }
