@@ -25,14 +25,14 @@ func TestIODEF(t *testing.T) {
 			"192.0.2.1,2001:db8::1|src|198.51.100.1|443|dos-attacker|2026-11-20T08:00:00Z|high|internal", "198.51.100.1|dst||443|dos-victim|2026-11-20T08:00:00Z|high|internal"}},
 		{name: "events in events", fields: "ip time name category", payload: event("<DetectTime>2026-11-20T09:00:00Z</DetectTime><Description>outer</Description><EventData><Description>inner</Description><Assessment><Impact type='recon'/></Assessment><Flow>" + target + "</Flow></EventData><Flow>" + target + "</Flow>"),
 			events: []string{"198.51.100.1|2026-11-20T09:00:00Z|inner|scanning", "198.51.100.1|2026-11-20T09:00:00Z|outer|dos-victim"}},
-		{name: "two incidents", fields: "ip extra.incident_id tlp", payload: event("<Flow>"+target+"</Flow>")[:len(event("<Flow>"+target+"</Flow>"))-len("</IODEF-Document>")] +
+		{name: "two incidents", fields: "ip extra.incident_id tlp", payload: event("<Flow>" + target + "</Flow>")[:len(event("<Flow>"+target+"</Flow>"))-len("</IODEF-Document>")] +
 			`<Incident purpose="other" restriction="red"><IncidentID name="x">8</IncidentID><EventData><Flow>` + target + "</Flow></EventData>" + iodefEnd, events: []string{"198.51.100.1|7|GREEN", "198.51.100.1|8|RED"}},
 		{name: "a document in another one", fields: "ip", payload: "<RID><Policy/><Report>" + strings.TrimPrefix(event("<Flow>"+target+"</Flow>"), `<?xml version="1.0"?>`) + "</Report></RID>", events: []string{"198.51.100.1"}},
 		{name: "roles", fields: "fqdn category", payload: event("<Flow><System category='infrastructure'><Node><DomainData system-status='x'><Name>a.example.org</Name></DomainData></Node><NodeRole category='c2-server'/></System></Flow>"), events: []string{"a.example.org|cnc"}},
 		{name: "kinds of observables", fields: "fqdn ip dport md5 url", payload: observable(
-			"<Observable><BulkObservable type='ipv4-port'><BulkObservableList>192.0.2.1:80\n192.0.2.2:81</BulkObservableList></BulkObservable></Observable>"+
-				"<Observable><BulkObservable type='domain-to-ipv4'><BulkObservableList>a.example.org,192.0.2.3</BulkObservableList></BulkObservable></Observable>"+
-				"<Observable><FileData><File><FileName>x.exe</FileName><HashData scope='file-contents'><Hash><DigestMethod Algorithm='md5'/><DigestValue>1B2M2Y8AsgTpgAmY7PhCfg==</DigestValue></Hash></HashData></File></FileData></Observable>"+
+			"<Observable><BulkObservable type='ipv4-port'><BulkObservableList>192.0.2.1:80\n192.0.2.2:81</BulkObservableList></BulkObservable></Observable>" +
+				"<Observable><BulkObservable type='domain-to-ipv4'><BulkObservableList>a.example.org,192.0.2.3</BulkObservableList></BulkObservable></Observable>" +
+				"<Observable><FileData><File><FileName>x.exe</FileName><HashData scope='file-contents'><Hash><DigestMethod Algorithm='md5'/><DigestValue>1B2M2Y8AsgTpgAmY7PhCfg==</DigestValue></Hash></HashData></File></FileData></Observable>" +
 				"<IndicatorExpression operator='not'><Observable><System/></Observable></IndicatorExpression><ObservableReference uid-ref='x'/>"),
 			events: []string{"|192.0.2.1|80||", "|192.0.2.2|81||", "a.example.org|192.0.2.3|||", "|||d41d8cd98f00b204e9800998ecf8427e|"}},
 		{name: "an address that is none", fields: "ip", payload: event("<Flow><System><Node><Address>none</Address></Node></System>" + target + "</Flow>"), events: []string{"198.51.100.1"}, rejected: []string{"ip: "}},
