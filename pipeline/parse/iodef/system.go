@@ -126,15 +126,22 @@ func (s *system) hash(value string) {
 	}
 }
 
+// simple are elements whose text is a value of a member.
+var simple = map[string]string{
+	"NodeName": "fqdn", "Location": "location", "FileName": "filename", "FilePath": "filename", "URL": "url", "SiteURI": "url",
+	"EmailTo": "email", "EmailFrom": "email", "EmailSubject": "subject", "UserAgent": "user_agent", "KeyName": "registry_key",
+}
+
 // read adds what an element says: a System, Node, DomainData, FileData and so on.
 func (s *system) read(n *markup.Node) {
+	if member := simple[n.Name]; member != "" {
+		s.add(member, n.Trimmed())
+	}
 	switch n.Name {
 	case "Address":
 		kind := either(n.Attr("category"), "ext-value", n.Attr("ext-category"))
 		s.observe(kind, n.Trimmed())
 		return
-	case "NodeName":
-		s.add("fqdn", n.Trimmed())
 	case "DomainData":
 		s.add("fqdn", n.At("Name").Trimmed())
 		return
@@ -147,26 +154,12 @@ func (s *system) read(n *markup.Node) {
 		s.serve(n)
 	case "Counter":
 		s.counter = firstOf(s.counter, n.Trimmed(), n.Attr("value"))
-	case "Location":
-		s.add("location", n.Trimmed())
 	case "OperatingSystem":
 		s.add("os", firstOf(n.At("SoftwareReference").Attr("name"), strings.TrimSpace(n.Attr("vendor")+" "+n.Attr("name")+" "+n.Attr("version")), n.Trimmed()))
 		return
 	case "Hash":
 		s.hash(n.At("DigestValue").Trimmed())
 		return
-	case "FileName", "FilePath":
-		s.add("filename", n.Trimmed())
-	case "URL", "SiteURI":
-		s.add("url", n.Trimmed())
-	case "EmailTo", "EmailFrom":
-		s.add("email", n.Trimmed())
-	case "EmailSubject":
-		s.add("subject", n.Trimmed())
-	case "UserAgent":
-		s.add("user_agent", n.Trimmed())
-	case "KeyName":
-		s.add("registry_key", n.Trimmed())
 	case "Description":
 		s.note = firstOf(s.note, n.Trimmed())
 	case "Reference", "AdditionalData", "Contact", "SignatureData", "Nameservers", "RelatedDNS":
