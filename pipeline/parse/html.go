@@ -223,40 +223,50 @@ func (p *pageReader) cellsOf(el *page.Element) error {
 	}
 	first := p.first
 	p.first = false
-	switch {
-	case p.format.columns != nil:
-		if heads {
-			p.pass(headerAgain)
-			return nil
-		}
-	case !p.bound:
-		if !p.header(cells) {
-			if first && len(p.others) < maxSeenNames {
-				p.others = append(p.others, listed(cells))
-			}
-			p.pass(beforeHeader)
-			return nil
-		}
-		p.bound, p.mine, p.names = true, true, slices.Clone(cells)
-		return p.columns(p.names)
-	case first:
-		p.mine = slices.Equal(cells, p.names)
-		if p.mine {
-			p.pass(headerAgain)
-			return nil
-		}
-	case p.mine && heads && slices.Equal(cells, p.names):
-		p.pass(headerAgain)
-		return nil
+	if !p.bound {
+		return p.bindTo(cells, first)
 	}
-	if !p.mine {
-		p.pass(otherTable)
+	if why := p.none(cells, first, heads); why != "" {
+		p.pass(why)
 		return nil
 	}
 	if len(cells) < len(p.names) {
 		return p.reject(fmt.Sprintf("has %s, the header has %d", count(len(cells), "cell"), len(p.names)), el.Raw)
 	}
 	return p.row(cells, el.Raw)
+}
+
+// bindTo takes a row for the header if it is that.
+func (p *pageReader) bindTo(cells []string, first bool) error {
+	if !p.header(cells) {
+		if first && len(p.others) < maxSeenNames {
+			p.others = append(p.others, listed(cells))
+		}
+		p.pass(beforeHeader)
+		return nil
+	}
+	p.bound, p.mine, p.names = true, true, slices.Clone(cells)
+	return p.columns(p.names)
+}
+
+// none says why a row is no record; "" if it is one.
+func (p *pageReader) none(cells []string, first, heads bool) string {
+	same := slices.Equal(cells, p.names)
+	switch {
+	case p.format.columns != nil && heads:
+		return headerAgain
+	case p.format.columns != nil:
+		return ""
+	case first:
+		p.mine = same
+	}
+	switch {
+	case !p.mine:
+		return otherTable
+	case same && (heads || first):
+		return headerAgain
+	}
+	return ""
 }
 
 // header reports whether a row has a column of the mapping.

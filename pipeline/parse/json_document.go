@@ -26,18 +26,23 @@ func (j *jsonDocument) read(r *run) error {
 	if j.many {
 		return d.documents(func() error { return d.find(j.path) })
 	}
+	return d.document()
+}
+
+// document reads the only document.
+func (d *documentReader) document() error {
 	c, err := d.peek()
-	if err != nil || c == 0 && r.src.pos == r.src.end {
+	if err != nil || c == 0 && d.src.pos == d.src.end {
 		return err
 	}
-	if err := d.find(j.path); err != nil {
+	if err := d.find(d.format.path); err != nil {
 		return err
 	}
 	if c, err = d.peek(); err != nil {
 		return err
 	}
 	switch {
-	case c != 0 || r.src.pos < r.src.end:
+	case c != 0 || d.src.pos < d.src.end:
 		return d.unreadable("more text follows the document; is it jsonLines, or json with concatenated: true?")
 	case !d.found:
 		return &UnreadableError{d.hint}

@@ -9,7 +9,7 @@ import (
 )
 
 // stixFormat reads objects of STIX 2 in bundles, envelopes of TAXII, arrays, or one
-// after the other. A record is an observable.
+// after the other, or a package of STIX 1. A record is an observable.
 type stixFormat struct {
 	*jsonObjects
 }
@@ -23,8 +23,8 @@ func (f stixFormat) read(r *run) error {
 	if err != nil {
 		return err
 	}
-	if text := bytes.TrimLeft(start, " \t\r\n"); bytes.HasPrefix(text, []byte("<stix:")) || bytes.Contains(text, []byte("<stix:STIX_Package")) {
-		return &UnreadableError{"it looks like STIX 1 in XML; only STIX 2 in JSON is read"}
+	if bytes.HasPrefix(bytes.TrimLeft(start, " \t\r\n\x00"), []byte("<")) {
+		return r.stix1(record.NewWalker(f.tree))
 	}
 	if err := r.start(f.what); err != nil {
 		return err

@@ -69,7 +69,6 @@ func TestSTIX(t *testing.T) {
 		{name: "an address that is none", payload: `[{"type":"indicator","pattern":"[domain-name:value = 'a b']"}]`, rejected: []string{"fqdn"}},
 		{name: "broken JSON", payload: `{"objects":[{"type":nil}]}`, rejected: []string{"malformed JSON"}},
 		{name: "an error of TAXII", payload: `{"title":"Unauthorized","http_status":"401"}`, err: "the server answers with an error"},
-		{name: "STIX 1", payload: `<stix:STIX_Package xmlns:stix="http://stix.mitre.org/stix-1"/>`, err: "STIX 1"},
 		{name: "cut", payload: `{"type":"bundle","objects":[` + indicator + "," + hashes + `,` + around[:400], events: rows[:3],
 			rejected: []string{"not known who may see it"}, err: "ends in the middle"},
 		{name: "cut behind the markings", payload: `{"type":"bundle","objects":[` + around + "," + hashes + `,{"type":`, events: rows[3:], err: "ends in the middle"},

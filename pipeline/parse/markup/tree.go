@@ -277,3 +277,16 @@ func (n *Node) content(b *strings.Builder) {
 		}
 	}
 }
+
+// Attrs yields the attributes of an element. Two may have the same name, apart from
+// the prefixes of namespaces.
+func (n *Node) Attrs(yield func(name, value string) bool) {
+	if n == nil {
+		return
+	}
+	for a := n.attrs; a != nil; a = a.next {
+		if !yield(a.Name, strings.TrimSpace(a.Value)) {
+			return
+		}
+	}
+}
