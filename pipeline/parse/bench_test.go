@@ -46,7 +46,9 @@ func eachRow(format string) []byte {
 	return b.Bytes()
 }
 
-func benchmark(b *testing.B, input string, payload []byte) { benchmarkSpec(b, input+benchMapping, payload) }
+func benchmark(b *testing.B, input string, payload []byte) {
+	benchmarkSpec(b, input+benchMapping, payload)
+}
 
 func benchmarkSpec(b *testing.B, spec string, payload []byte) {
 	p, err := Compile(specOf(b, spec))
