@@ -144,6 +144,7 @@ func (c *pairReader) key() (key, reason string) {
 			return "", "a quote that opens a key never closes"
 		}
 		c.at = skipWhite(c.line, c.at) + len(c.separator)
+		c.passBefore(false)
 		return text, ""
 	}
 	rest := c.line[c.at:]
@@ -161,10 +162,17 @@ func (c *pairReader) key() (key, reason string) {
 		return "", fmt.Sprintf("a %q has no key before it", c.separator)
 	}
 	c.at += i + len(c.separator)
-	if len(c.between) == 0 && c.at < len(c.line) && white(c.line[c.at]) && (len(name) < i || string(c.separator) != "=") {
+	c.passBefore(len(name) < i)
+	return record.Text(name), ""
+}
+
+// passBefore passes over white space before a value. Where it is also what is
+// between pairs, it belongs to the value after white space before the separator
+// (a = 1), or a separator such as a colon (a: 1).
+func (c *pairReader) passBefore(spaced bool) {
+	if len(c.between) > 0 || spaced || string(c.separator) != "=" {
 		c.at = skipWhite(c.line, c.at)
 	}
-	return record.Text(name), ""
 }
 
 // pairEnd is where white space or another separator of pairs comes; -1 if none
@@ -177,9 +185,6 @@ func (c *pairReader) pairEnd(rest []byte) int {
 }
 
 func (c *pairReader) value(key string) (value, reason string) {
-	if len(c.between) > 0 {
-		c.at = skipWhite(c.line, c.at)
-	}
 	if c.at < len(c.line) && c.line[c.at] == c.quote && c.quote != 0 {
 		text, ok := c.quoted(c.ends)
 		if !ok {

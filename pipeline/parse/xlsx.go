@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -147,22 +148,22 @@ func (c *sheetReader) row(cells []string) error {
 
 // all reads what is left of the payload, which may have so many bytes.
 func (s *source) all(limit int) ([]byte, error) {
-	var out bytes.Buffer
-	n, err := io.Copy(&out, io.LimitReader(readerFunc(func(b []byte) (int, error) {
+	const piece = 1 << 20
+	var pieces [][]byte // without copies, until it is known how much there is
+	for n := 0; ; {
 		if err := s.canceled(); err != nil {
-			return 0, err
+			return nil, err
 		}
-		return s.r.Read(b)
-	}), int64(limit)+1))
-	if err != nil {
-		return nil, err
+		b := make([]byte, piece)
+		got, err := io.ReadFull(s.r, b)
+		pieces, n = append(pieces, b[:got]), n+got
+		switch {
+		case n > limit:
+			return nil, &UnreadableError{fmt.Sprintf("it is larger than %d MiB", limit>>20)}
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return slices.Concat(pieces...), nil
+		case err != nil:
+			return nil, err
+		}
 	}
-	if n > int64(limit) {
-		return nil, &UnreadableError{fmt.Sprintf("it is larger than %d MiB", limit>>20)}
-	}
-	return out.Bytes(), nil
 }
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(b []byte) (int, error) { return f(b) }

@@ -27,44 +27,56 @@ var (
 // address of a link behind its text.
 func htmlText(page string) string {
 	z := html.NewTokenizer(strings.NewReader(page))
-	var out strings.Builder
-	var href string
-	var hide atom.Atom
+	var p pageText
 	for {
 		kind := z.Next()
 		if kind == html.ErrorToken {
-			return strings.TrimSpace(blanks.ReplaceAllString(out.String(), "\n"))
+			return strings.TrimSpace(blanks.ReplaceAllString(p.out.String(), "\n"))
 		}
-		t := z.Token()
-		switch kind {
+		switch t := z.Token(); kind {
 		case html.TextToken:
-			if hide == 0 {
-				out.WriteString(space.ReplaceAllString(t.Data, " "))
+			if p.hide == 0 {
+				p.out.WriteString(space.ReplaceAllString(t.Data, " "))
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
-			switch {
-			case hidden[t.DataAtom] && kind == html.StartTagToken:
-				hide = t.DataAtom
-			case breaks[t.DataAtom]:
-				out.WriteByte('\n')
-			case t.DataAtom == atom.Td || t.DataAtom == atom.Th:
-				out.WriteByte('\t')
-			case t.DataAtom == atom.A:
-				href = link(t)
-			}
+			p.start(t, kind == html.StartTagToken)
 		case html.EndTagToken:
-			switch {
-			case t.DataAtom == hide:
-				hide = 0
-			case breaks[t.DataAtom]:
-				out.WriteByte('\n')
-			case t.DataAtom == atom.A && href != "":
-				if !strings.HasSuffix(out.String(), href) {
-					out.WriteString(" (" + href + ")")
-				}
-				href = ""
-			}
+			p.end(t)
 		}
+	}
+}
+
+// pageText is the text of a page in the making.
+type pageText struct {
+	out  strings.Builder
+	href string    // of the link that is open
+	hide atom.Atom // the hidden element that is open
+}
+
+func (p *pageText) start(t html.Token, open bool) {
+	switch {
+	case hidden[t.DataAtom] && open:
+		p.hide = t.DataAtom
+	case breaks[t.DataAtom]:
+		p.out.WriteByte('\n')
+	case t.DataAtom == atom.Td || t.DataAtom == atom.Th:
+		p.out.WriteByte('\t')
+	case t.DataAtom == atom.A:
+		p.href = link(t)
+	}
+}
+
+func (p *pageText) end(t html.Token) {
+	switch {
+	case t.DataAtom == p.hide:
+		p.hide = 0
+	case breaks[t.DataAtom]:
+		p.out.WriteByte('\n')
+	case t.DataAtom == atom.A && p.href != "":
+		if !strings.HasSuffix(p.out.String(), p.href) {
+			p.out.WriteString(" (" + p.href + ")")
+		}
+		p.href = ""
 	}
 }
 

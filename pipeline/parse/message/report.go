@@ -162,11 +162,7 @@ func (o *object) yaml(content []byte, marked bool) bool {
 		return false
 	}
 	pairs := doc.Content[0].Content
-	found := map[string]bool{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		found[memberName(pairs[i].Value)] = true
-	}
-	if !found["report_type"] && !found["category"] || !marked && (!found["reported_from"] || !found["source"]) {
+	if !isXARF(pairs, marked) {
 		return false
 	}
 	o.inner("xarf", func(in *object) {
@@ -191,4 +187,13 @@ func (o *object) yaml(content []byte, marked bool) bool {
 		}
 	})
 	return true
+}
+
+// isXARF looks for the keys that every report has.
+func isXARF(pairs []*yaml.Node, marked bool) bool {
+	found := map[string]bool{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		found[memberName(pairs[i].Value)] = true
+	}
+	return (found["report_type"] || found["category"]) && (marked || found["reported_from"] && found["source"])
 }

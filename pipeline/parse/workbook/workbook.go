@@ -326,16 +326,34 @@ func (b *Book) isoDates() error {
 			continue
 		}
 		id := *xf.NumFmtID
-		switch code, custom := codes[id]; {
-		case custom && date.MatchString(meaning(code)), !custom && (id >= 14 && id <= 17 || id == 22 || id >= 27 && id <= 31 || id == 36 || id >= 50 && id <= 58):
-			xf.NumFmtID = &ids[0]
-		case custom && clock.MatchString(meaning(code)), !custom && (id >= 18 && id <= 21 || id >= 32 && id <= 35):
-			xf.NumFmtID = &ids[1]
+		code, custom := codes[id]
+		if !custom {
+			code = builtin(id)
+		}
+		switch code = meaning(code); {
 		case id == 0:
 			xf.NumFmtID = &none
+		case date.MatchString(code):
+			xf.NumFmtID = &ids[0]
+		case clock.MatchString(code):
+			xf.NumFmtID = &ids[1]
 		}
 	}
 	return nil
+}
+
+// builtin stands for the formats of dates and times that every workbook has.
+func builtin(id int) string {
+	const day, hour = "yyyy", "hh"
+	for _, b := range [...]struct {
+		first, last int
+		code        string
+	}{{14, 17, day}, {18, 21, hour}, {22, 22, day}, {27, 31, day}, {32, 35, hour}, {36, 36, day}, {50, 58, day}} {
+		if id >= b.first && id <= b.last {
+			return b.code
+		}
+	}
+	return ""
 }
 
 var (

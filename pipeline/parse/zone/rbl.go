@@ -48,12 +48,7 @@ func (r *RBL) Line(line string) (l Listing, ok bool, err error) {
 		l.Excluded = true
 		line = strings.TrimLeft(line[1:], " \t")
 	}
-	word, rest := line, ""
-	if i := strings.IndexAny(line, " \t"); i >= 0 {
-		word, rest = line[:i], strings.TrimLeft(line[i:], " \t")
-	} else if i := strings.IndexByte(line, ':'); i > 0 && !isIPv6(line) {
-		word, rest = line[:i], line[i:]
-	}
+	word, rest := entry(line)
 	if err := l.listed(word); err != nil || l.Excluded {
 		return l, err == nil, err
 	}
@@ -65,6 +60,17 @@ func (r *RBL) Line(line string) (l Listing, ok bool, err error) {
 	}
 	l.Text = r.substitute(l.Text, word)
 	return l, true, nil
+}
+
+// entry is what a line lists, and what it says of it.
+func entry(line string) (word, rest string) {
+	if i := strings.IndexAny(line, " \t"); i >= 0 {
+		return line[:i], strings.TrimLeft(line[i:], " \t")
+	}
+	if i := strings.IndexByte(line, ':'); i > 0 && !isIPv6(line) {
+		return line[:i], line[i:]
+	}
+	return line, ""
 }
 
 func isIPv6(line string) bool {
@@ -151,18 +157,8 @@ func (l *Listing) listed(word string) error {
 // 192.0.2.1-9, 192.0.2.1-192.0.2.9 and their like of IPv6.
 func addresses(word string) (network string, single, ok bool) {
 	if from, to, found := strings.Cut(word, "-"); found {
-		first, err := netip.ParseAddr(from)
-		if err != nil {
-			return "", false, false
-		}
-		if !strings.ContainsAny(to, ".:") && first.Is4() {
-			to = from[:strings.LastIndexByte(from, '.')+1] + to
-		}
-		last, err := netip.ParseAddr(to)
-		if err != nil || last.Is4() != first.Is4() || last.Less(first) {
-			return "", false, false
-		}
-		return first.String() + "-" + last.String(), false, true
+		network, ok := span(from, to)
+		return network, false, ok
 	}
 	from, length, found := strings.Cut(word, "/")
 	bits := -1
@@ -189,4 +185,20 @@ func addresses(word string) (network string, single, ok bool) {
 	}
 	p, err := a.Prefix(bits)
 	return p.String(), err == nil && p.IsSingleIP(), err == nil
+}
+
+// span reads a range; of its end, the last part is enough.
+func span(from, to string) (string, bool) {
+	first, err := netip.ParseAddr(from)
+	if err != nil {
+		return "", false
+	}
+	if !strings.ContainsAny(to, ".:") && first.Is4() {
+		to = from[:strings.LastIndexByte(from, '.')+1] + to
+	}
+	last, err := netip.ParseAddr(to)
+	if err != nil || last.Is4() != first.Is4() || last.Less(first) {
+		return "", false
+	}
+	return first.String() + "-" + last.String(), true
 }

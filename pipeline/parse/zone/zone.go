@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -245,74 +244,6 @@ func duration(text string) (uint32, bool) {
 	}
 	total += n
 	return uint32(total), text != "" && total < noTTL
-}
-
-// plain reads the records that most zones consist of without the library: an
-// address or an alias, on one line without quotes, escapes and parentheses. It is
-// nil for all others.
-func (m *Master) plain(text string) *Entry {
-	if strings.ContainsAny(text, "\"\\()") {
-		return nil
-	}
-	if i := strings.IndexByte(text, ';'); i >= 0 {
-		text = text[:i]
-	}
-	var words [6]string
-	n := 0
-	for word := range strings.FieldsSeq(text) {
-		if n == len(words) {
-			return nil
-		}
-		words[n] = word
-		n++
-	}
-	rest := words[:n]
-	owner := m.owner
-	if text != "" && text[0] != ' ' && text[0] != '\t' && n > 0 {
-		var ok bool
-		if owner, ok = m.absolute(rest[0]); !ok {
-			return nil
-		}
-		rest = rest[1:]
-	}
-	ttl := m.ttl
-	if len(rest) > 2 && isDigit(rest[0]) {
-		seconds, ok := duration(rest[0])
-		if !ok {
-			return nil
-		}
-		ttl, rest = seconds, rest[1:]
-	}
-	if len(rest) > 2 && strings.EqualFold(rest[0], "IN") {
-		rest = rest[1:]
-	}
-	if len(rest) != 2 || owner == "" {
-		return nil
-	}
-	typ := strings.ToUpper(rest[0])
-	data, ok := m.plainData(typ, rest[1])
-	if !ok {
-		return nil
-	}
-	m.owner = owner
-	if !m.directed {
-		m.ttl = ttl
-	}
-	m.entry = Entry{Owner: owner, Type: typ, Class: "IN", Data: data, TTL: ttlOf(ttl)}
-	return &m.entry
-}
-
-func isDigit(word string) bool { return word[0] >= '0' && word[0] <= '9' }
-
-func (m *Master) plainData(typ, word string) (string, bool) {
-	switch typ {
-	case "CNAME":
-		return m.absolute(word)
-	case "A", "AAAA":
-		a, err := netip.ParseAddr(word)
-		return word, err == nil && a.Zone() == "" && a.Is4() == (typ == "A")
-	}
-	return "", false
 }
 
 func ttlOf(ttl uint32) *uint32 {
