@@ -50,49 +50,6 @@ func (d *documentReader) document() error {
 	return nil
 }
 
-// recordSeparator is before each document of a JSON text sequence (RFC 7464).
-const recordSeparator = 0x1E
-
-// documents reads one document after the other. One that has no place for records
-// does not keep the others from being read, but the payload is then not what the
-// Parser says.
-func (d *documentReader) documents(read func() error) error {
-	lacking := ""
-	for n := 1; ; n++ {
-		more, err := d.nextDocument()
-		switch {
-		case err != nil:
-			return err
-		case !more && lacking != "":
-			return &UnreadableError{lacking}
-		case !more:
-			return nil
-		}
-		d.found, d.hint = false, ""
-		if err := read(); err != nil {
-			return err
-		}
-		if !d.found && lacking == "" {
-			lacking = fmt.Sprintf("document %d: %s", n, d.hint)
-		}
-	}
-}
-
-// nextDocument passes over what is between documents; false at the end.
-func (d *documentReader) nextDocument() (bool, error) {
-	for {
-		c, err := d.peek()
-		switch {
-		case err != nil:
-			return false, err
-		case c == recordSeparator:
-			d.src.pos++
-			continue
-		}
-		return c != 0 || d.src.pos < d.src.end, nil
-	}
-}
-
 // documentReader walks through a document to its records. The current position
 // is src.pos: what lies before it is forgotten, so that the size of a document
 // does not matter.

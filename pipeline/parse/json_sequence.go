@@ -107,55 +107,6 @@ func (o *objectReader) areLines() (bool, error) {
 
 func blankUntilEnd(b []byte) bool { return b[0] == '\n' || b[0] == '\r' || b[0] == ' ' || b[0] == '\t' }
 
-// ahead looks at the value that comes next without consuming it, at least at so many
-// bytes of it; whole says that it is all of it.
-func (d *documentReader) ahead(limit int) (text []byte, whole bool, err error) {
-	var scan record.Scanner
-	for at := 0; ; {
-		end, done := scan.Scan(d.src.buf[:d.src.end], d.src.pos+at)
-		if done {
-			return d.src.buf[d.src.pos:end], true, nil
-		}
-		if at = end - d.src.pos; at >= limit {
-			return d.src.buf[d.src.pos:end], false, nil
-		}
-		if more, err := d.src.fill(); !more {
-			return d.src.buf[d.src.pos:d.src.end], false, err
-		}
-	}
-}
-
-// elements calls each at every element of an array; it must read it.
-func (d *documentReader) elements(each func() error) error {
-	d.src.pos++
-	for n := 0; ; n++ {
-		if done, err := d.separator(n, ']'); done || err != nil {
-			return err
-		}
-		if err := each(); err != nil {
-			return err
-		}
-	}
-}
-
-// membersOf calls each at the value of every member of an object; it must read it.
-// The name is valid until then.
-func (d *documentReader) membersOf(each func(name string) error) error {
-	d.src.pos++
-	for n := 0; ; n++ {
-		if done, err := d.separator(n, '}'); done || err != nil {
-			return err
-		}
-		name, err := d.member()
-		if err != nil {
-			return err
-		}
-		if err := each(name); err != nil {
-			return err
-		}
-	}
-}
-
 // isAround reports whether an object has records in one of its members.
 func (o *objectReader) isAround(object []byte) bool {
 	found := false

@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -100,17 +101,24 @@ func (m *mispReader) object() error {
 	if err != nil {
 		return err
 	}
-	names := memberNames(text)
+	return m.known(memberNames(text), text, whole)
+}
+
+// known reads an object by the members that it has.
+func (m *mispReader) known(names map[string]bool, text []byte, whole bool) error {
+	has := func(any ...string) bool {
+		return slices.ContainsFunc(any, func(name string) bool { return names[name] })
+	}
 	switch {
 	case names["type"] && names["value"]:
 		return m.attribute(nil, nil)
-	case names["info"] || names["Orgc"]:
+	case has("info", "Orgc"):
 		return m.event()
-	case names["meta-category"] || names["template_uuid"]:
+	case has("meta-category", "template_uuid"):
 		return m.objectOf(nil)
-	case names["Event"] || names["response"] || names["Attribute"] || names["Object"]:
+	case has("Event", "response", "Attribute", "Object"):
 		return m.wrapper()
-	case names["message"] || names["errors"]:
+	case has("message", "errors"):
 		return &UnreadableError{fmt.Sprintf("MISP answers with an error: %.300s", text)}
 	case whole && len(names) == 0:
 		return m.skip()

@@ -3,6 +3,7 @@ package parse
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -103,20 +104,16 @@ func TestMISP(t *testing.T) {
 }
 
 func TestAnEventOfMISPWhoseAudienceIsUnknownIsNotPublished(t *testing.T) {
+	t.Cleanup(runtime.GC) // other tests look at the heap
 	filler := strings.Repeat(`{"type":"ip-dst","value":"192.0.2.1","comment":"`+strings.Repeat("x", 10_000)+`"},`, 1700)
 	body := `"Attribute":[` + strings.TrimSuffix(filler, ",") + `]`
-	for _, c := range []parseCase{
-		{name: "tags behind", payload: `{"Event":{"info":"x",` + body + `,"Tag":[{"name":"tlp:red"}]}}`, err: "tags behind its attributes"},
-	} {
-		c.spec = mispSpec
-		var got whole
-		_, err := parserOf(t, c.spec).Parse(t.Context(), strings.NewReader(c.payload), testMeta, &got, nil)
-		if err == nil || !strings.Contains(err.Error(), c.err) || len(got.events) > 0 {
-			t.Errorf("%d events, %v", len(got.events), err)
-		}
-	}
 	var got whole
-	_, err := parserOf(t, mispSpec).Parse(t.Context(), strings.NewReader(`{"Event":{"info":"x","Tag":[{"name":"tlp:red"}],`+body+`}}`), testMeta, &got, nil)
+	_, err := parserOf(t, mispSpec).Parse(t.Context(), strings.NewReader(`{"Event":{"info":"x",`+body+`,"Tag":[{"name":"tlp:red"}]}}`), testMeta, &got, nil)
+	if err == nil || !strings.Contains(err.Error(), "tags behind its attributes") || len(got.events) > 0 {
+		t.Errorf("%d events, %v", len(got.events), err)
+	}
+	got = whole{}
+	_, err = parserOf(t, mispSpec).Parse(t.Context(), strings.NewReader(`{"Event":{"info":"x","Tag":[{"name":"tlp:red"}],`+body+`}}`), testMeta, &got, nil)
 	if err != nil || len(got.events) != 1700 || !strings.Contains(got.events[0], `"tlp":"RED"`) {
 		t.Errorf("%d events, %v", len(got.events), err)
 	}

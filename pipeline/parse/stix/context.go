@@ -16,6 +16,8 @@ type Context struct {
 	values     map[string]value    // of observables by id
 	sightings  map[string]*sighting
 	defined    map[string]bool // the markings that there is a definition of
+	// members are the memory of those of an object.
+	members []member
 	// Whole: all that there is has been looked at.
 	Whole bool
 }
@@ -44,7 +46,8 @@ var knownMarkings = map[string]string{
 	"marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1": "red",
 }
 
-var labels = map[string]int{"white": 0, "clear": 0, "green": 1, "amber": 2, "amber+strict": 3, "red": 4}
+// labels from the widest to the narrowest.
+var labels = [...]string{"white", "clear", "green", "amber", "amber+strict", "red"}
 
 // ReadContext looks at all objects of a text: a bundle, an envelope, an array, or
 // objects one after the other. The text may end in the middle; objects that are not
@@ -89,7 +92,7 @@ func (c *Context) value(text string, array bool) {
 
 // object takes one object, or those of a bundle.
 func (c *Context) object(text string) {
-	var o object
+	o := object{members: c.members[:0]}
 	bundle := false
 	record.Members(text, func(name string, v record.Value) bool {
 		if name == "objects" && v.Kind == record.Array {
@@ -99,6 +102,9 @@ func (c *Context) object(text string) {
 		o.member(name, v)
 		return true
 	})
+	if !bundle {
+		c.members = o.members
+	}
 	if bundle || o.id == "" {
 		return
 	}
@@ -130,7 +136,7 @@ func (c *Context) marking(id string, o *object) {
 	c.defined[id] = true
 	label := ""
 	for _, name := range []string{"definition", "extensions"} {
-		findText(o.members[name], func(key, text string) {
+		findText(o.get(name), func(key, text string) {
 			switch key {
 			case "tlp", "tlp_2_0":
 				label = narrower(label, strings.ToLower(text))
@@ -170,18 +176,17 @@ func findText(v record.Value, yield func(key, text string)) {
 // narrower is the one of two labels for fewer people; what is no label counts for
 // nothing. The result is a text of this package.
 func narrower(a, b string) string {
-	best, rank := "", -1
-	for label, r := range labels {
-		if (label == a || label == b) && r > rank {
-			best, rank = label, r
+	for i := len(labels) - 1; i >= 0; i-- {
+		if labels[i] == a || labels[i] == b {
+			return labels[i]
 		}
 	}
-	return best
+	return ""
 }
 
 func (c *Context) observed(o *object) {
 	s := sightingOf(o)
-	record.EachText(o.members["object_refs"], func(ref string) {
+	record.EachText(o.get("object_refs"), func(ref string) {
 		if c.sightings[ref] == nil {
 			c.sightings[strings.Clone(ref)] = s
 		}

@@ -10,16 +10,25 @@ import (
 type object struct {
 	typ, id, name string
 	revoked       bool
-	members       map[string]record.Value
+	members       []member
+}
+
+type member struct {
+	name  string
+	value record.Value
 }
 
 func readObject(text string) object {
 	var o object
+	o.read(text)
+	return o
+}
+
+func (o *object) read(text string) {
 	record.Members(text, func(name string, v record.Value) bool {
 		o.member(name, v)
 		return true
 	})
-	return o
 }
 
 // maxMembers bounds the members of an object that are looked at.
@@ -36,17 +45,24 @@ func (o *object) member(name string, v record.Value) {
 	case "revoked":
 		o.revoked = v.Text == "true"
 	}
-	if o.members == nil {
-		o.members = make(map[string]record.Value, 16)
-	}
 	if len(o.members) < maxMembers && v.Present() {
-		o.members[name] = v
+		o.members = append(o.members, member{name, v})
 	}
+}
+
+// get is a member; absent if there is none. Of several the last counts.
+func (o *object) get(name string) record.Value {
+	for i := len(o.members) - 1; i >= 0; i-- {
+		if o.members[i].name == name {
+			return o.members[i].value
+		}
+	}
+	return record.Value{}
 }
 
 // text is a member that is text or a number.
 func (o *object) text(name string) string {
-	if v := o.members[name]; v.Kind == record.String || v.Kind == record.Number {
+	if v := o.get(name); v.Kind == record.String || v.Kind == record.Number {
 		return v.Text
 	}
 	return ""
@@ -54,7 +70,7 @@ func (o *object) text(name string) string {
 
 // texts are the elements of a member.
 func (o *object) texts(name string) (out []string) {
-	record.EachText(o.members[name], func(s string) {
+	record.EachText(o.get(name), func(s string) {
 		if len(out) < maxMembers {
 			out = append(out, s)
 		}
@@ -64,8 +80,8 @@ func (o *object) texts(name string) (out []string) {
 
 // eachMarking yields the markings of the object and of parts of it.
 func (o *object) eachMarking(yield func(ref string)) {
-	record.EachText(o.members["object_marking_refs"], yield)
-	record.EachObject(o.members["granular_markings"], func(object string) {
+	record.EachText(o.get("object_marking_refs"), yield)
+	record.EachObject(o.get("granular_markings"), func(object string) {
 		record.Members(object, func(name string, v record.Value) bool {
 			if name == "marking_ref" {
 				yield(v.Text)
@@ -77,7 +93,7 @@ func (o *object) eachMarking(yield func(ref string)) {
 
 // phases are the names of the phases of kill chains.
 func (o *object) phases() (out []string) {
-	record.EachObject(o.members["kill_chain_phases"], func(object string) {
+	record.EachObject(o.get("kill_chain_phases"), func(object string) {
 		record.Members(object, func(name string, v record.Value) bool {
 			if name == "phase_name" && v.Kind == record.String && len(out) < maxMembers {
 				out = append(out, v.Text)

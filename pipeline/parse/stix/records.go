@@ -19,6 +19,8 @@ type Reader struct {
 	c    *Context
 	buf  []byte // of a record
 	tail []byte // its end, which all records of an object share
+	// members are the memory of those of an object.
+	members []member
 }
 
 // NewReader makes a Reader for objects of a payload with a context.
@@ -27,7 +29,9 @@ func NewReader(c *Context) *Reader { return &Reader{c: c} }
 // Object makes records of an object, which must be JSON. reject says why the object
 // cannot be read.
 func (r *Reader) Object(text string, sink Sink) (reject string, err error) {
-	o := readObject(text)
+	o := object{members: r.members[:0]}
+	o.read(text)
+	r.members = o.members
 	switch {
 	case o.typ == "":
 		return "it is no object of STIX: it has no type", nil
@@ -37,7 +41,7 @@ func (r *Reader) Object(text string, sink Sink) (reject string, err error) {
 		sink.Pass("revoked")
 	case o.typ == "indicator":
 		return r.indicator(&o, sink)
-	case o.typ == "observed-data" && o.members["objects"].Kind == record.Object:
+	case o.typ == "observed-data" && o.get("objects").Kind == record.Object:
 		return "", r.observedData(&o, sink)
 	default:
 		found, known := r.observables(&o, r.c.values)
@@ -98,14 +102,14 @@ func labelled(o *object, label string) bool {
 // them itself, under names that they refer to each other by.
 func (r *Reader) observedData(o *object, sink Sink) error {
 	values := map[string]value{}
-	record.Members(o.members["objects"].Text, func(name string, v record.Value) bool {
+	record.Members(o.get("objects").Text, func(name string, v record.Value) bool {
 		inner := readObject(v.Text)
 		values[name] = value{inner.typ, inner.text("value")}
 		return len(values) < maxMembers
 	})
 	s := sightingOf(o)
 	var err error
-	record.Members(o.members["objects"].Text, func(_ string, v record.Value) bool {
+	record.Members(o.get("objects").Text, func(_ string, v record.Value) bool {
 		inner := readObject(v.Text)
 		found, known := r.observables(&inner, values)
 		if !known || len(found) == 0 {
@@ -113,8 +117,8 @@ func (r *Reader) observedData(o *object, sink Sink) error {
 			return true
 		}
 		for _, name := range []string{"id", "labels", "object_marking_refs", "created_by_ref"} {
-			if of, ok := o.members[name]; ok && inner.members[name].Kind == record.Absent {
-				inner.members[name] = of
+			if of := o.get(name); of.Present() && !inner.get(name).Present() {
+				inner.members = append(inner.members, member{name, of})
 			}
 		}
 		inner.id = o.id
@@ -170,7 +174,7 @@ func (r *Reader) observables(o *object, values map[string]value) (found []Observ
 // hashed are the hashes of an object, the best first, then its name or number.
 func hashed(o *object) (found []Observable) {
 	given := map[string]string{}
-	if v := o.members["hashes"]; v.Kind == record.Object {
+	if v := o.get("hashes"); v.Kind == record.Object {
 		record.Members(v.Text, func(name string, v record.Value) bool {
 			if v.Kind == record.String && len(given) < 32 {
 				given[hashName(name)] = v.Text
@@ -241,7 +245,7 @@ func (r *Reader) share(o *object, s *sighting) {
 	w := record.NewWriter(r.tail[:0], true)
 	w.Text("id", o.id)
 	for _, name := range []string{"name", "description", "confidence", "created", "modified", "valid_from", "valid_until"} {
-		if v := o.members[name]; len(v.Text) <= maxKeptMember {
+		if v := o.get(name); len(v.Text) <= maxKeptMember {
 			w.Value(name, v)
 		}
 	}
@@ -302,7 +306,7 @@ func (r *Reader) related(w *record.Writer, o *object) {
 
 // cves are the names of vulnerabilities that the object refers to.
 func (o *object) cves() (out []string) {
-	record.EachObject(o.members["external_references"], func(text string) {
+	record.EachObject(o.get("external_references"), func(text string) {
 		ref := readObject(text)
 		if ref.text("source_name") == "cve" && ref.text("external_id") != "" && len(out) < maxNames {
 			out = append(out, ref.text("external_id"))
@@ -315,23 +319,13 @@ func (o *object) cves() (out []string) {
 func (r *Reader) kept(w *record.Writer, o *object) {
 	w.Open("object")
 	room := maxKeptObject
-	for _, name := range sortedNames(o.members) {
-		v := o.members[name]
-		if len(v.Text) <= maxKeptMember && len(v.Text) <= room {
-			w.Value(name, v)
-			room -= len(name) + len(v.Text)
+	for _, m := range o.members {
+		if len(m.value.Text) <= maxKeptMember && len(m.value.Text) <= room {
+			w.Value(m.name, m.value)
+			room -= len(m.name) + len(m.value.Text)
 		}
 	}
 	w.Close()
-}
-
-func sortedNames(m map[string]record.Value) []string {
-	names := make([]string, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // Failed says what a server of TAXII says instead of objects; "" if it does not.
