@@ -36,7 +36,7 @@ func TestAttachmentsBecomePayloads(t *testing.T) {
 	zip := string(zipped(file{"a.csv", "1"}, file{"read.me", "2"}))
 	secret := string(testFile(t, "zipcrypt", "testdata", "aes256.zip"))
 	both := string(mailWith(file{"a.csv", "1"}))
-	mbox := "From feeds@example.org Sat Nov 28 06:00:00 2026\n" + strings.ReplaceAll(both, "\r\n", "\n") + "\nFrom feeds@example.org Sun Nov 29 06:00:00 2026\n" + strings.ReplaceAll(both, "\r\n", "\n")
+	mbox := "From feeds@example.org Sat Nov 28 06:00:00 2026\n" + strings.ReplaceAll(both, "\r\n", "\n") + "\nFrom feeds@example.org Sun Nov 29 06:00:00 2026\n" + strings.ReplaceAll(string(mailWith(file{"a.csv", "3"})), "\r\n", "\n")
 	for name, tc := range map[string]struct {
 		content []byte
 		include []string
@@ -50,7 +50,7 @@ func TestAttachmentsBecomePayloads(t *testing.T) {
 		"gzip, by what it is": {mailWith(file{"a.csv.gz", string(gzipped("1"))}, file{"b.txt.gz", string(gzipped("2"))}), []string{"*.csv"}, "a.csv=1"},
 		"zip with a password": {mailWith(file{"c2.zip", secret}), []string{"*.txt"}, "sub/more.txt=198.51.100.7\n"},
 		"tar.gz":              {mailWith(file{"a.tgz", string(gzipped(string(tarred(file{"a.csv", "1"}))))}), []string{"*.csv"}, "a.csv=1"},
-		"mbox":                {[]byte(mbox), []string{"*.csv"}, "a.csv=1 a.csv=1"},
+		"mbox":                {[]byte(mbox), []string{"*.csv"}, "a.csv=1 a.csv=3"},
 		"in gzip":             {gzipped(both), nil, "a.csv=1"},
 		"no mail":             {[]byte("192.0.2.1\n"), nil, "feed=192.0.2.1\n"},
 	} {

@@ -99,8 +99,8 @@ func readHeader(br *bufio.Reader) (textproto.MIMEHeader, error) {
 		default:
 			last = ""
 		}
-		if err != nil {
-			return h, nil // a header without a body
+		if errors.Is(err, io.EOF) { // a header without a body
+			return h, nil
 		}
 	}
 }

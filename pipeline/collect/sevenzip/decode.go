@@ -57,7 +57,7 @@ func (a *Archive) decoder(c coder, r io.Reader) (io.ReadCloser, error) {
 	case codeBZip2:
 		return io.NopCloser(bzip2.NewReader(r)), nil
 	case codeZstd:
-		window := uint64(a.options.Window) //nolint:gosec // positive
+		window := uint64(a.options.Window)
 		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(window), zstd.WithDecoderMaxMemory(window))
 		if err != nil {
@@ -105,8 +105,8 @@ func (a *Archive) lzma2(c coder, r io.Reader) (io.ReadCloser, error) {
 	if size > a.options.Window {
 		return nil, ErrMemory
 	}
-	if c.size < uint64(size) { //nolint:gosec // positive
-		size = max(int64(c.size), lzma.MinDictCap) //nolint:gosec // below size
+	if c.size < uint64(size) {
+		size = max(int64(c.size), lzma.MinDictCap)
 	}
 	l, err := lzma.Reader2Config{DictCap: int(size)}.NewReader2(bufio.NewReader(r))
 	if err != nil {
@@ -227,6 +227,6 @@ func (c *cbc) Read(p []byte) (int, error) {
 	}
 	n := copy(p, c.open)
 	c.open = c.open[n:]
-	c.left -= uint64(n) //nolint:gosec // not negative
+	c.left -= uint64(n)
 	return n, nil
 }

@@ -106,19 +106,19 @@ func (c *cursor) number() uint64 {
 // count reads how many things follow, of which each takes at least one bit.
 func (c *cursor) count(most int) int {
 	n := c.number()
-	if n > uint64(most) || n > 8*uint64(len(c.b))+8 { //nolint:gosec // not negative
-		if c.err == nil && n > uint64(most) { //nolint:gosec // not negative
+	if n > uint64(most) || n > 8*uint64(len(c.b))+8 {
+		if c.err == nil && n > uint64(most) {
 			c.err = ErrTooMany
 		}
 		c.fail()
 		return 0
 	}
-	return int(n) //nolint:gosec // at most most
+	return int(n)
 }
 
 // bits reads n bits, the highest of each byte first.
 func (c *cursor) bits(n int) []bool {
-	raw := c.take(uint64(n+7) / 8) //nolint:gosec // not negative
+	raw := c.take(uint64(n+7) / 8)
 	if raw == nil {
 		return make([]bool, n)
 	}
@@ -166,7 +166,7 @@ func (c *cursor) expect(id byte) {
 	}
 }
 
-// streams reads what is packed, with at most files files in it.
+// streams reads what is packed, in which at most so many files are.
 func (c *cursor) streams(files int) *streams {
 	s := &streams{}
 	id := c.byte()
@@ -251,11 +251,13 @@ func (c *cursor) folder() folderInfo {
 	for range n {
 		flags := c.byte()
 		k := coder{id: string(c.take(uint64(flags & 0x0f)))}
-		if flags&0x10 != 0 && (c.number() != 1 || c.number() != 1) && c.err == nil {
-			c.err = fmt.Errorf("a compression of several streams, as for executables, %w", ErrMethod)
+		if flags&0x10 != 0 {
+			if in, out := c.number(), c.number(); (in != 1 || out != 1) && c.err == nil {
+				c.err = fmt.Errorf("a compression of several streams, as for executables, %w", ErrMethod)
+			}
 		}
 		if flags&0x20 != 0 {
-			k.properties = c.take(uint64(c.count(maxProperties))) //nolint:gosec // not negative
+			k.properties = c.take(uint64(c.count(maxProperties)))
 		}
 		if flags&0x80 != 0 || len(k.id) == 0 {
 			c.fail()
@@ -354,7 +356,7 @@ func (c *cursor) countFiles(most int) int {
 		}
 		return 0
 	}
-	return int(n) //nolint:gosec // at most most
+	return int(n)
 }
 
 // split divides the folder among n files, of which the last takes what is left.
@@ -442,7 +444,7 @@ func (a *Archive) folders(s *streams, room uint64) ([]*Folder, error) {
 		}
 		f := &Folder{
 			archive: a, coders: info.coders, size: info.size, sum: info.sum,
-			packed: io.NewSectionReader(a.r, startBytes+int64(at), int64(size)), //nolint:gosec // both below room
+			packed: io.NewSectionReader(a.r, startBytes+int64(at), int64(size)),
 		}
 		for j := range info.sizes {
 			f.Files = append(f.Files, &File{Size: info.sizes[j], sum: info.sums[j]})
@@ -463,41 +465,51 @@ type entry struct {
 
 // files reads names and attributes and hands them to the files of the folders.
 func (a *Archive) files(c *cursor) {
-	entries := make([]entry, c.count(a.options.Files))
-	var empty []*entry
+	l := listing{entries: make([]entry, c.count(a.options.Files))}
 	for c.err == nil {
 		id := c.byte()
 		if id == idEnd {
 			break
 		}
 		p := &cursor{b: c.take(c.number())}
-		switch id {
-		case idEmptyStream:
-			for i, is := range p.bits(len(entries)) {
-				if entries[i].empty = is; is {
-					entries[i].folder = true // unless it is an empty file
-					empty = append(empty, &entries[i])
-				}
-			}
-		case idEmptyFile:
-			for i, is := range p.bits(len(empty)) {
-				empty[i].folder = !is
-			}
-		case idAnti:
-			for i, is := range p.bits(len(empty)) {
-				empty[i].folder = empty[i].folder || is
-			}
-		case idNames:
-			p.names(entries)
-		case idAttributes:
-			p.attributes(entries)
-		}
-		if p.err != nil && c.err == nil {
+		l.property(id, p)
+		if c.err == nil {
 			c.err = p.err
 		}
 	}
 	if c.err == nil {
-		c.err = a.assign(entries)
+		c.err = a.assign(l.entries)
+	}
+}
+
+// listing collects what the properties tell of the files.
+type listing struct {
+	entries []entry
+	empty   []*entry
+}
+
+func (l *listing) property(id byte, p *cursor) {
+	switch id {
+	case idEmptyStream:
+		l.empty = nil
+		for i, is := range p.bits(len(l.entries)) {
+			// It is a folder unless it is told to be an empty file.
+			if l.entries[i].empty, l.entries[i].folder = is, is; is {
+				l.empty = append(l.empty, &l.entries[i])
+			}
+		}
+	case idEmptyFile:
+		for i, is := range p.bits(len(l.empty)) {
+			l.empty[i].folder = !is
+		}
+	case idAnti:
+		for i, is := range p.bits(len(l.empty)) {
+			l.empty[i].folder = l.empty[i].folder || is
+		}
+	case idNames:
+		p.names(l.entries)
+	case idAttributes:
+		p.attributes(l.entries)
 	}
 }
 

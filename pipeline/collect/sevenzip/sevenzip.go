@@ -103,15 +103,15 @@ func Open(r io.ReaderAt, size int64, o Options) (*Archive, error) {
 	if length == 0 {
 		return a, nil
 	}
-	if length > uint64(a.mostHeader()) { //nolint:gosec // positive
+	if length > uint64(a.mostHeader()) {
 		return nil, ErrTooMany
 	}
-	room := uint64(size - startBytes) //nolint:gosec // startBytes were read
+	room := uint64(size - startBytes)
 	if offset > room || length > room-offset {
 		return nil, fmt.Errorf("the archive breaks off: %w", io.ErrUnexpectedEOF)
 	}
 	raw := make([]byte, length)
-	if _, err := r.ReadAt(raw, startBytes+int64(offset)); err != nil && !errors.Is(err, io.EOF) { //nolint:gosec // below size
+	if _, err := r.ReadAt(raw, startBytes+int64(offset)); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	if crc32.ChecksumIEEE(raw) != le.Uint32(start[28:]) {
@@ -153,7 +153,7 @@ func (a *Archive) directory(raw []byte, room uint64) error {
 }
 
 func (a *Archive) unpackHeader(f *Folder) ([]byte, error) {
-	if f.size > uint64(a.mostHeader()) { //nolint:gosec // positive
+	if f.size > uint64(a.mostHeader()) {
 		return nil, ErrTooMany
 	}
 	r, err := f.Open()
@@ -171,7 +171,7 @@ func (a *Archive) unpackHeader(f *Folder) ([]byte, error) {
 // Open starts the decoder of the folder, which gives the files one behind the
 // other. Use File to read one.
 func (f *Folder) Open() (io.ReadCloser, error) {
-	r := io.ReadCloser(io.NopCloser(f.packed))
+	r := io.NopCloser(f.packed)
 	var closers []io.Closer
 	for _, c := range f.coders {
 		next, err := f.archive.decoder(c, r)
@@ -230,7 +230,7 @@ func (c *checked) Read(p []byte) (int, error) {
 	}
 	n, err := c.r.Read(p)
 	c.crc = crc32.Update(c.crc, crc32.IEEETable, p[:n])
-	c.left -= uint64(n) //nolint:gosec // n is not negative
+	c.left -= uint64(n)
 	if err != nil && c.left > 0 {
 		return n, c.folder.explain(cutOff(err))
 	}

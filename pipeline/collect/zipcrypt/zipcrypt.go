@@ -57,7 +57,7 @@ func Open(f *zip.File, password string, decompressor func(method uint16) zip.Dec
 			return nil, err
 		}
 		method, sum = e.method, e.version == 1
-		plain, err = newAES(raw, int64(f.CompressedSize64), e.strength, password) //nolint:gosec // below: a size over 63 bits is negative
+		plain, err = newAES(raw, int64(f.CompressedSize64), e.strength, password)
 	} else {
 		plain, err = newLegacy(raw, check(f), password)
 	}
@@ -79,7 +79,7 @@ func Open(f *zip.File, password string, decompressor func(method uint16) zip.Dec
 // fits.
 func check(f *zip.File) byte {
 	if f.Flags&flagStreamed != 0 {
-		return byte(f.ModifiedTime >> 8) //nolint:staticcheck // it is the field itself that counts
+		return byte(f.ModifiedTime >> 8)
 	}
 	return byte(f.CRC32 >> 24)
 }
@@ -98,10 +98,10 @@ type member struct {
 func (m *member) Read(p []byte) (int, error) {
 	n, err := m.rc.Read(p)
 	m.crc = crc32.Update(m.crc, crc32.IEEETable, p[:n])
-	if uint64(n) > m.left { //nolint:gosec // n is not negative
+	if uint64(n) > m.left {
 		return 0, ErrDamaged
 	}
-	m.left -= uint64(n) //nolint:gosec // n is not negative
+	m.left -= uint64(n)
 	switch {
 	case err == nil:
 		return n, nil
