@@ -3,6 +3,7 @@ package extend
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -52,8 +53,7 @@ func skips(child, base []v1alpha1.SkipRule) []v1alpha1.SkipRule {
 
 // HasFormat reports whether the input names a format.
 func HasFormat(in *v1alpha1.InputSpec) bool {
-	return in.CSV != nil || in.JSON != nil || in.JSONLines != nil || in.Text != nil || in.XML != nil || in.HTML != nil ||
-		in.KeyValue != nil || in.INI != nil || in.Hosts != nil || in.Zone != nil || in.XLSX != nil || in.STIX != nil ||
-		in.MISP != nil || in.N6 != nil || in.IntelMQ != nil || in.IODEF != nil || in.OpenIOC != nil || in.IDEA != nil ||
-		in.Mail != nil || in.SchemaSet != nil
+	format := *in
+	format.Charset, format.MaxRecordBytes, format.Capture = "", 0, nil
+	return !reflect.ValueOf(format).IsZero()
 }
