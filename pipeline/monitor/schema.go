@@ -218,19 +218,24 @@ func (f *feed) load(ctx context.Context, ref *schemaRef) (*schema.Document, erro
 	if err != nil {
 		return nil, err
 	}
+	doc, err := unpack(b)
+	if err != nil || doc.Digest != ref.Digest { // a crash came while its successor was written
+		f.log.Info("a schema document that was kept is not there any more", "digest", ref.Digest, "reason", fmt.Sprint(err))
+		doc = nil
+	}
+	return doc, nil
+}
+
+func unpack(b []byte) (*schema.Document, error) {
 	z, err := gzip.NewReader(bytes.NewReader(b))
 	if err != nil {
-		return nil, nil
+		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(z, schema.MaxBytes+1))
 	if err != nil {
-		return nil, nil
+		return nil, err
 	}
-	doc, err := schema.Decode(data)
-	if err != nil || doc.Digest != ref.Digest { // a crash came while its successor was written
-		return nil, nil
-	}
-	return doc, nil
+	return schema.Decode(data)
 }
 
 // shelve puts the document that is remembered in force, after a start and when the
