@@ -231,7 +231,7 @@ func (d *decoder) columns(r *Report, in [][]json.RawMessage, at string, required
 // column has a name all the same, it is used as an extra.
 func (d *decoder) column(c *Column, in []json.RawMessage) (reason string) {
 	var key, name, function string
-	if len(in) < 2 || len(in) > 4 || json.Unmarshal(in[1], &name) != nil || name == "" || len(name) > maxName {
+	if len(in) < 2 || len(in) > 4 || json.Unmarshal(in[1], &name) != nil || !validName(name) {
 		return "is not [key, column], [key, column, function] or [key, column, function, true]"
 	}
 	c.Name = d.name(name)
@@ -262,6 +262,8 @@ func (d *decoder) function(c *Column, name string) (known bool) {
 	c.Func, known = functions[name]
 	return known
 }
+
+func validName(name string) bool { return name != "" && len(name) <= maxName }
 
 // name gives equal names one memory: documents repeat a few of them.
 func (d *decoder) name(s string) string {
