@@ -21,10 +21,6 @@ func checkHeader(c *comparison) {
 	}
 	taken := c.successors(lost)
 	for _, l := range lost {
-		if c.now.Open && !l.Required {
-			c.reportOptional(l)
-			continue
-		}
 		c.reportLost(l, taken[l.Name])
 	}
 	if known == nil {
@@ -114,6 +110,10 @@ func (c *comparison) covered(in *Column, has func(*Profile, string) bool) bool {
 }
 
 func (c *comparison) reportLost(l *Column, successor string) {
+	if c.now.Open && !l.Required {
+		c.reportOptional(l)
+		return
+	}
 	f := status.Finding{Code: CodeColumnMissing, Path: l.Name, Breaking: true, Before: c.describe(c.base, l.Name)}
 	if successor == "" {
 		f.Sentence = fmt.Sprintf("Column %q is gone%s.", l.Name, fills(l))

@@ -53,8 +53,8 @@ func readReport(ctx context.Context, conn *bus.Conn, f bus.Feed, report string) 
 		return nil, fmt.Errorf("read what is known of report %s: %w", report, err)
 	}
 	var s storedReport
-	if json.Unmarshal(b, &s) != nil {
-		return nil, nil // damaged: learned anew
+	if json.Unmarshal(b, &s) != nil { // damaged: learned anew
+		s = storedReport{}
 	}
 	m := s.reportMemory
 	if len(s.Baseline) > 0 {
@@ -146,7 +146,7 @@ func (f *feed) suspect(ctx context.Context, r *reading, out *outcome) (*complain
 	}
 	before, err := drift.NewSetLens(&r.src.monitor.Spec, e.previous)
 	if err != nil {
-		return nil, nil
+		return nil, err
 	}
 	meta := r.src.meta(r.payload)
 	lens := before.Of(meta)

@@ -33,11 +33,11 @@ func (f *feed) canary(ctx context.Context, src *source, doc *schema.Document) (r
 	}
 	was, err := parse.NewSet(spec, e.doc)
 	if err != nil {
-		return "", nil // the Parser does not work at all
+		return "", err
 	}
 	is, err := parse.NewSet(spec, doc)
 	if err != nil {
-		return "", nil
+		return "", err
 	}
 	for i := range src.monitor.Feeds {
 		feed := bus.Feed{Namespace: f.id.Namespace, Name: src.monitor.Feeds[i].Name}
@@ -61,8 +61,8 @@ func (f *feed) canaryOf(ctx context.Context, feed bus.Feed, was, is *parse.Set) 
 		return "", err
 	}
 	var m memory
-	if json.Unmarshal(b, &m) != nil {
-		return "", nil
+	if json.Unmarshal(b, &m) != nil { // damaged: its reports are learned anew
+		m = memory{}
 	}
 	for _, name := range m.Reports {
 		r, err := readReport(ctx, f.conn, feed, name)

@@ -73,7 +73,7 @@ func (f *feed) judgeSchema(ctx context.Context, src *source, p *bus.Payload, sin
 	bad := slices.IndexFunc(m.Bad, func(b badSchema) bool { return b.Digest == p.Digest })
 	v := &verdict{}
 	switch {
-	case m.Active != nil && m.Active.Digest == p.Digest:
+	case m.isActive(p.Digest):
 		v.pass = "it is in force already"
 	case pin != "" && pin != p.Digest:
 		v.pass = "spec.input.schemaSet.sha256 of the Parser wants another one"
@@ -88,23 +88,31 @@ func (f *feed) judgeSchema(ctx context.Context, src *source, p *bus.Payload, sin
 	if err := f.readSchema(ctx, p, v); err != nil || v.never {
 		return v, err
 	}
+	if pin != "" { // somebody has chosen it
+		return v, nil
+	}
+	if bad >= 0 {
+		v.refusal = m.Bad[bad].Reason
+	}
+	return v, f.checkSchema(ctx, src, v, since)
+}
+
+// checkSchema checks and tries a document that can be read.
+func (f *feed) checkSchema(ctx context.Context, src *source, v *verdict, since time.Time) (err error) {
+	m := &f.memory.Schema
 	older := m.Active != nil && v.doc.Created.Before(m.Active.Created)
 	switch {
-	case pin != "": // somebody has chosen it
 	case older && !since.IsZero() && m.Active.Since.After(since):
-		v.pass = "a newer one is in force"
+		v.pass, v.refusal = "a newer one is in force", ""
 	case older:
 		v.refusal = fmt.Sprintf("it is of %s, older than the one in force, of %s", date(v.doc.Created), date(m.Active.Created))
-	case bad >= 0:
-		v.refusal = m.Bad[bad].Reason
+	case v.refusal != "":
 	case v.doc.Err() != nil:
 		v.refusal = v.doc.Err().Error()
 	default:
-		why, err := f.canary(ctx, src, v.doc)
-		v.refusal = why
-		return v, err
+		v.refusal, err = f.canary(ctx, src, v.doc)
 	}
-	return v, nil
+	return err
 }
 
 // readSchema reads and packs a document.
@@ -168,7 +176,7 @@ func (f *feed) acceptSchema(ctx context.Context, src *source, p *bus.Payload) er
 
 func (f *feed) passOver(p *bus.Payload, v *verdict) {
 	f.log.Info("schema document is passed over", "payload", p.ID, "digest", p.Digest, "reason", v.pass)
-	if m := f.memory.Schema; m.Active == nil || m.Active.Digest != p.Digest {
+	if !f.memory.Schema.isActive(p.Digest) {
 		f.memory.Note = fmt.Sprintf("The schema document collected at %s (%.12s...) is not put in force: %s.", date(p.Collected), p.Digest, v.pass)
 	}
 }
@@ -218,19 +226,24 @@ func (f *feed) load(ctx context.Context, ref *schemaRef) (*schema.Document, erro
 	if err != nil {
 		return nil, err
 	}
+	doc, err := unpack(b)
+	if err != nil || doc.Digest != ref.Digest { // a crash came while its successor was written
+		f.log.Info("a schema document that was kept is not there any more", "digest", ref.Digest, "reason", fmt.Sprint(err))
+		doc = nil
+	}
+	return doc, nil
+}
+
+func unpack(b []byte) (*schema.Document, error) {
 	z, err := gzip.NewReader(bytes.NewReader(b))
 	if err != nil {
-		return nil, nil
+		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(z, schema.MaxBytes+1))
 	if err != nil {
-		return nil, nil
+		return nil, err
 	}
-	doc, err := schema.Decode(data)
-	if err != nil || doc.Digest != ref.Digest { // a crash came while its successor was written
-		return nil, nil
-	}
-	return doc, nil
+	return schema.Decode(data)
 }
 
 // shelve puts the document that is remembered in force, after a start and when the
@@ -359,6 +372,10 @@ func (f *feed) refuseForGood(ctx context.Context, digest string) error {
 	}
 	f.memory.Schema.refuse(digest, "somebody has discarded it")
 	return f.save(ctx)
+}
+
+func (m *schemaMemory) isActive(digest string) bool {
+	return m.Active != nil && m.Active.Digest == digest
 }
 
 func (m *schemaMemory) refuse(digest, reason string) {

@@ -231,7 +231,7 @@ func (d *decoder) columns(r *Report, in [][]json.RawMessage, at string, required
 // column has a name all the same, it is used as an extra.
 func (d *decoder) column(c *Column, in []json.RawMessage) (reason string) {
 	var key, name, function string
-	if len(in) < 2 || len(in) > 4 || json.Unmarshal(in[1], &name) != nil || name == "" || len(name) > maxName {
+	if len(in) < 2 || len(in) > 4 || json.Unmarshal(in[1], &name) != nil || !validName(name) {
 		return "is not [key, column], [key, column, function] or [key, column, function, true]"
 	}
 	c.Name = d.name(name)
@@ -239,36 +239,31 @@ func (d *decoder) column(c *Column, in []json.RawMessage) (reason string) {
 	if err := json.Unmarshal(in[0], &use); err != nil {
 		return "the key is no JSON"
 	}
-	switch use := use.(type) {
-	case bool:
-		if !use {
-			return "" // the column is dropped
-		}
-		c.Key, reason = extraKey, "true is no key"
-	case string:
-		key = use
+	if use == false {
+		return "" // the column is dropped
 	}
+	key, _ = use.(string)
 	switch {
-	case reason != "":
 	case !validKey(key):
-		c.Key, reason = extraKey, fmt.Sprintf("%.64q is no key", key)
+		c.Key, reason = extraKey, fmt.Sprintf("%.64s is no key", in[0])
 	case c.Required && !known(key):
 		c.Key, reason = key, fmt.Sprintf("Weir does not know the key %q", key)
 	default:
 		c.Key = d.name(key)
 	}
-	if len(in) == 2 || string(in[2]) == "null" {
+	if len(in) == 2 || string(in[2]) == "null" || json.Unmarshal(in[2], &function) == nil && d.function(c, function) {
 		return reason
-	}
-	if json.Unmarshal(in[2], &function) == nil {
-		if f, ok := functions[function]; ok {
-			c.Func = f
-			return reason
-		}
 	}
 	c.Key = extraKey
 	return fmt.Sprintf("Weir does not know the function %.64s of column %q (it knows: %s)", in[2], name, strings.Join(Functions(), ", "))
 }
+
+func (d *decoder) function(c *Column, name string) (known bool) {
+	c.Func, known = functions[name]
+	return known
+}
+
+func validName(name string) bool { return name != "" && len(name) <= maxName }
 
 // name gives equal names one memory: documents repeat a few of them.
 func (d *decoder) name(s string) string {

@@ -80,15 +80,9 @@ func (f Func) apply(s string, row cells) (string, form) {
 	case toBool:
 		return boolean(s)
 	case onlyIP:
-		if _, reason := event.ParseAddr(s); reason != "" || s == "0.0.0.0" || strings.IndexByte(s, '/') >= 0 {
-			return s, isNone
-		}
+		return address(s)
 	case onlyNetwork:
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			return s, isNone
-		}
-		return p.Masked().String(), isText
+		return network(s)
 	case date, dateUTC:
 		if _, ok := event.ParseTime(s); !ok {
 			return s, isWrong
@@ -101,6 +95,21 @@ func (f Func) apply(s string, row cells) (string, form) {
 		return f.rare(s, row)
 	}
 	return s, isText
+}
+
+func address(s string) (string, form) {
+	if _, reason := event.ParseAddr(s); reason != "" || s == "0.0.0.0" || strings.IndexByte(s, '/') >= 0 {
+		return s, isNone
+	}
+	return s, isText
+}
+
+func network(s string) (string, form) {
+	p, err := netip.ParsePrefix(s)
+	if err != nil {
+		return s, isNone
+	}
+	return p.Masked().String(), isText
 }
 
 func (f Func) rare(s string, row cells) (string, form) {

@@ -276,13 +276,18 @@ func (r *Reader) value(b *bound) string {
 	return ""
 }
 
+// absent says what it means that a cell has no value.
+func (b *bound) absent() (reason string) {
+	if b.required && (b.field.Name() == "time" || b.of == isAddress) {
+		return fmt.Sprintf("is required, but %q has no value", b.column)
+	}
+	return ""
+}
+
 func (r *Reader) set(b *bound, e *event.Event) (reason string) {
 	s := r.value(b)
 	if !means(s) {
-		if b.required && (b.field.Name() == "time" || b.of == isAddress) {
-			return fmt.Sprintf("is required, but %q has no value", b.column)
-		}
-		return ""
+		return b.absent()
 	}
 	value, form := b.fn.apply(s, r)
 	switch {

@@ -79,10 +79,7 @@ func (r *Report) place(key, column string) string {
 	case "source.port":
 		// With a destination it is where the traffic came from; without one it is the
 		// service that was found.
-		if r.maps("destination.port") || r.maps("destination.ip") {
-			return "sport"
-		}
-		return "dport"
+		return r.port()
 	case "destination.port":
 		return "dport"
 	case "destination.url", "destination.fqdn":
@@ -103,6 +100,13 @@ func (r *Report) place(key, column string) string {
 		return key
 	}
 	return extraKey + strings.ReplaceAll(key, ".", "_")
+}
+
+func (r *Report) port() string {
+	if r.maps("destination.port") || r.maps("destination.ip") {
+		return "sport"
+	}
+	return "dport"
 }
 
 // maps tells whether the report has the key.
