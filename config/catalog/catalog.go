@@ -234,4 +234,3 @@ func parseHeader(text string) (Header, error) {
 	}
 	return h, nil
 }
-
