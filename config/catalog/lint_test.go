@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/weir-project/weir/config/catalog"
 )
 
 func TestHeadersTellWhatOneMustKnow(t *testing.T) {
@@ -48,12 +46,12 @@ func TestNobodyCollectsMoreOftenThanThePublisherAllows(t *testing.T) {
 			}
 			continue
 		}
-		min, err := time.ParseDuration(m[1])
+		least, err := time.ParseDuration(m[1])
 		if err != nil {
 			t.Fatal(err)
 		}
 		if s := f.Source.Spec.Schedule; s.Cron == "" {
-			if every, err := time.ParseDuration(f.Schedule()); err != nil || every < min {
+			if every, err := time.ParseDuration(f.Schedule()); err != nil || every < least {
 				t.Errorf("%s: %s collects every %s, but the publisher allows %s", f.File, f.Name, f.Schedule(), m[1])
 			}
 		}
@@ -63,7 +61,7 @@ func TestNobodyCollectsMoreOftenThanThePublisherAllows(t *testing.T) {
 var (
 	ipv4 = regexp.MustCompile(`\b\d{1,3}(?:\.\d{1,3}){3}\b`)
 	ipv6 = regexp.MustCompile(`(?i)\b[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7}\b`)
-	// kept are addresses that RFC 5737 and RFC 3849 reserve for documentation, or that
+	// kept4 are addresses that RFC 5737 and RFC 3849 reserve for documentation, or that
 	// mean a machine itself or everything.
 	kept4 = regexp.MustCompile(`^(?:192\.0+\.0*2|198\.0*51\.100|203\.0+\.113|127\.0\.0|0\.0\.0|255\.255\.255)\.`)
 )
@@ -87,8 +85,7 @@ func TestExamplesHaveAddressesOfDocumentation(t *testing.T) {
 	}
 }
 
-// hosts under which nobody lives (RFC 2606), and those of the publisher's own
-// references.
+// nobody are hosts under which nobody lives (RFC 2606).
 var nobody = regexp.MustCompile(`(?i)(?:^|\.)(?:example(?:\.\w+)?|test|invalid|localhost|onion|[a-z0-9-]*example[a-z0-9-]*\.\w+)$`)
 
 func TestExamplesAccuseNobodyByName(t *testing.T) {
@@ -120,5 +117,3 @@ func TestExamplesAccuseNobodyByName(t *testing.T) {
 		}
 	}
 }
-
-var _ = catalog.Load
