@@ -49,10 +49,7 @@ func (f *Feed) Needs() string {
 
 // SecretRefs are the Secrets that the FeedSource names.
 func (f *Feed) SecretRefs() []v1alpha1.FieldRef {
-	if f.Source.Spec.HTTP == nil {
-		return nil
-	}
-	return f.Source.Spec.HTTP.SecretRefs()
+	return f.Source.Spec.SecretRefs()
 }
 
 // Schedule is how often the FeedSource collects: an interval such as 15m, or a
