@@ -69,6 +69,7 @@ type feedLine struct {
 	TLP        string   `json:"tlp"`
 	Schedule   string   `json:"schedule"`
 	Auth       string   `json:"auth"`
+	Transport  string   `json:"transport,omitempty"`
 	About      string   `json:"about"`
 	Terms      string   `json:"terms"`
 }
@@ -81,7 +82,7 @@ func printFeeds(out io.Writer, feeds []catalog.Feed, output string) error {
 			f := &feeds[i]
 			if err := enc.Encode(feedLine{
 				Name: f.Name, Provider: f.Provider(), Title: f.Title, Categories: f.Categories(), Confidence: f.Confidences(),
-				Format: f.Format(), TLP: string(f.Source.Spec.Policy.TLP), Schedule: f.Schedule(), Auth: f.Auth, About: f.About, Terms: f.Terms,
+				Format: f.Format(), TLP: string(f.Source.Spec.Policy.TLP), Schedule: f.Schedule(), Auth: f.Auth, Transport: f.Transport, About: f.About, Terms: f.Terms,
 			}); err != nil {
 				return err
 			}
@@ -89,18 +90,21 @@ func printFeeds(out io.Writer, feeds []catalog.Feed, output string) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tFORMAT\tEVERY\tKEY\tCATEGORY\tWHAT IT IS")
+	fmt.Fprintln(w, "NAME\tFORMAT\tEVERY\tNEEDS\tCATEGORY\tWHAT IT IS")
 	for i := range feeds {
 		f := &feeds[i]
-		key := "no"
-		if len(f.Source.Spec.SecretRefs()) > 0 {
-			key = "yes"
+		needs := "-"
+		switch {
+		case f.Transport != "":
+			needs = "files"
+		case len(f.SecretRefs()) > 0:
+			needs = "key"
 		}
 		categories := f.Categories()
 		if len(categories) > 2 {
 			categories = append(slices.Clone(categories[:2]), "...")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, f.Format(), f.Schedule(), key, strings.Join(categories, ","), f.Title)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, f.Format(), f.Schedule(), needs, strings.Join(categories, ","), f.Title)
 	}
 	return w.Flush()
 }
@@ -127,6 +131,12 @@ func newCatalogShow() *cobra.Command {
 					fmt.Fprint(cmd.OutOrStdout(), "---\n", f.ParserYAML)
 				}
 				parsers[f.Parser.Name] = true
+				for _, b := range f.Bases {
+					if !parsers[b.Name] {
+						fmt.Fprint(cmd.OutOrStdout(), "---\n", b.YAML)
+					}
+					parsers[b.Name] = true
+				}
 			}
 			return nil
 		},
@@ -140,7 +150,7 @@ func newCatalogAdd() *cobra.Command {
 		Use:   "add NAME... --to DIR",
 		Short: "Write the manifests of feeds into a folder",
 		Long: `Write the manifests of feeds into a folder: <feed>.yaml, and for the Parser
-<parser>.parser.yaml, which several feeds may share. NAME is a feed, or a
+<parser>.parser.yaml, which several feeds may share, and those it builds on. NAME is a feed, or a
 provider for all of its feeds. Read the terms at the head of each file.
 
 A file that is there already and differs is left alone, and nothing is written,
@@ -164,6 +174,9 @@ unless --force is given.`,
 				source := f.Text + inPlace(f.SourceYAML, exchange, namespace)
 				files[f.Name+".yaml"] = []byte(source)
 				files[f.Parser.Name+".parser.yaml"] = []byte(inPlace(f.ParserYAML, "", namespace))
+				for _, b := range f.Bases {
+					files[b.Name+".parser.yaml"] = []byte(inPlace(b.YAML, "", namespace))
+				}
 			}
 			if err := writeFeeds(cmd.OutOrStdout(), to, files, force); err != nil {
 				return err
@@ -253,16 +266,20 @@ func writeFeeds(out io.Writer, dir string, files map[string][]byte, force bool) 
 	return nil
 }
 
-// tellSecrets names the Secrets that the feeds need and what goes into them.
+// tellSecrets names the Secrets that the feeds need and what goes into them, and
+// the files that something else has to bring.
 func tellSecrets(out io.Writer, feeds []catalog.Feed) {
 	told := map[string]bool{}
 	for i := range feeds {
 		f := &feeds[i]
-		for _, r := range f.Source.Spec.SecretRefs() {
+		for _, r := range f.SecretRefs() {
 			if id := r.Ref.Name + "/" + r.Ref.Key; !told[id] {
 				told[id] = true
 				fmt.Fprintf(out, "needs: Secret %s with the key %s (%s)\n", r.Ref.Name, r.Ref.Key, f.Auth)
 			}
+		}
+		if f.Source.Spec.File != nil {
+			fmt.Fprintf(out, "needs: files %s (%s)\n", f.Source.Spec.File.Path, f.Transport)
 		}
 	}
 }

@@ -45,13 +45,16 @@ func TestFeedsThatDoNotExistAreNamed(t *testing.T) {
 
 func TestAddedFeedsPassCheckAndTest(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "feeds")
-	args := []string{"catalog", "add", "abuse-ch-urlhaus-recent", "abuse-ch-urlhaus-online", "abuse-ch-threatfox-api", "spamhaus", "--to", dir, "--exchange", "hub", "-n", "soc"}
+	args := []string{"catalog", "add", "abuse-ch-urlhaus-recent", "abuse-ch-urlhaus-online", "abuse-ch-threatfox-api", "spamhaus", "blueliv-crimeservers-file", "--to", dir, "--exchange", "hub", "-n", "soc"}
 	code, out, errs := weir(t, "", args...)
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
 	if !strings.Contains(out, "needs: Secret abuse-ch with the key auth-key") {
 		t.Error(out)
+	}
+	if !strings.Contains(out, "blueliv-crimeservers.parser.yaml") || !strings.Contains(out, "needs: files blueliv/*.json") {
+		t.Error("the base of a Parser, or a word of the files that must come, is missing:\n" + out)
 	}
 	exchange := "apiVersion: feeds.weir.dev/v1alpha1\nkind: Exchange\nmetadata: {name: hub, namespace: soc}\n"
 	if err := os.WriteFile(filepath.Join(dir, "exchange.yaml"), []byte(exchange), 0o600); err != nil {
@@ -88,6 +91,10 @@ func TestAddReplacesNothingUnasked(t *testing.T) {
 func TestShowPrintsWhatAddWrites(t *testing.T) {
 	code, out, errs := weir(t, "", "catalog", "show", "abuse-ch-urlhaus-online")
 	if code != 0 || !strings.Contains(out, "# Terms: https://") || strings.Count(out, "kind: ") != 2 || strings.Contains(out, "urlhaus-recent") {
+		t.Errorf("exit %d: %s\n%s", code, errs, out)
+	}
+	code, out, errs = weir(t, "", "catalog", "show", "blueliv-crimeservers-file")
+	if code != 0 || strings.Count(out, "kind: Parser") != 2 || !strings.Contains(out, "# Transport: ") {
 		t.Errorf("exit %d: %s\n%s", code, errs, out)
 	}
 }

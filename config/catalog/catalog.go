@@ -10,6 +10,7 @@
 //	# Terms: https://...      licence or terms of use
 //	# Updates: every hour     how often the publisher changes it
 //	# Auth: none              or what is needed, and where it is had
+//	# Transport: mail ...     how its files come here, for a FeedSource that reads files
 package catalog
 
 import (
@@ -18,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -43,7 +45,10 @@ type Header struct {
 	Terms   string // a URL
 	Updates string
 	Auth    string // "none", or what is needed
-	Text    string // the comment as it is written, with its line ends
+	// Transport says how files come to where the FeedSource reads them; empty if it
+	// fetches the feed itself.
+	Transport string
+	Text      string // the comment as it is written, with its line ends
 }
 
 // Feed is one FeedSource of the catalogue and the Parser that it names.
@@ -55,6 +60,15 @@ type Feed struct {
 	Parser     v1alpha1.Parser
 	SourceYAML string // the documents as they are written, with comments
 	ParserYAML string
+	Bases      []Base // Parsers that the Parser builds on, the nearest first
+
+	bases []*v1alpha1.ParserSpec
+}
+
+// Base is a Parser that another one builds on.
+type Base struct {
+	Name string
+	YAML string
 }
 
 // Load returns the feeds, by provider and name. An error is about the catalogue itself, and
@@ -68,7 +82,7 @@ func load(files fs.FS) ([]Feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := loader{parsers: map[string]parser{}}
+	l := loader{parsers: map[string]*parser{}}
 	for _, name := range names {
 		if path.Base(name) == Kustomization {
 			continue
@@ -83,11 +97,12 @@ func load(files fs.FS) ([]Feed, error) {
 	}
 	for i := range l.feeds {
 		f := &l.feeds[i]
-		p, ok := l.parsers[f.Source.Spec.ParserRef.Name]
-		if !ok {
-			return nil, fmt.Errorf("catalogue: %s: spec.parserRef: there is no Parser %q", f.File, f.Source.Spec.ParserRef.Name)
+		if err := l.bind(f); err != nil {
+			return nil, fmt.Errorf("catalogue: %s: %w", f.File, err)
 		}
-		f.Parser, f.ParserYAML = p.object, p.yaml
+	}
+	if err := l.unused(); err != nil {
+		return nil, fmt.Errorf("catalogue: %w", err)
 	}
 	slices.SortFunc(l.feeds, func(a, b Feed) int {
 		return cmp.Or(strings.Compare(a.Provider(), b.Provider()), strings.Compare(a.Name, b.Name))
@@ -98,11 +113,47 @@ func load(files fs.FS) ([]Feed, error) {
 type parser struct {
 	object v1alpha1.Parser
 	yaml   string
+	file   string
+	used   bool
 }
 
 type loader struct {
 	feeds   []Feed
-	parsers map[string]parser // by name
+	parsers map[string]*parser // by name
+}
+
+// maxBases bounds a chain of Parsers that build on one another.
+const maxBases = 4
+
+// bind gives a feed the Parser that it names, and those that it builds on.
+func (l *loader) bind(f *Feed) error {
+	p, ok := l.parsers[f.Source.Spec.ParserRef.Name]
+	if !ok {
+		return fmt.Errorf("spec.parserRef: there is no Parser %q", f.Source.Spec.ParserRef.Name)
+	}
+	f.Parser, f.ParserYAML, p.used = p.object, p.yaml, true
+	for p.object.Spec.Base != nil {
+		name := p.object.Spec.Base.Name
+		if p, ok = l.parsers[name]; !ok {
+			return fmt.Errorf("spec.base: there is no Parser %q", name)
+		}
+		if len(f.Bases) == maxBases {
+			return fmt.Errorf("spec.base: more than %d Parsers build on one another", maxBases)
+		}
+		f.Bases = append(f.Bases, Base{Name: name, YAML: p.yaml})
+		f.bases = append(f.bases, &p.object.Spec)
+		p.used = true
+	}
+	return nil
+}
+
+func (l *loader) unused() error {
+	for _, name := range slices.Sorted(maps.Keys(l.parsers)) {
+		if p := l.parsers[name]; !p.used {
+			return fmt.Errorf("%s: no FeedSource uses the Parser %q", p.file, name)
+		}
+	}
+	return nil
 }
 
 func (l *loader) file(name, text string) error {
@@ -123,17 +174,20 @@ func (l *loader) file(name, text string) error {
 			if err := yaml.UnmarshalStrict([]byte(doc), &f.Source); err != nil {
 				return err
 			}
-			if f.Source.Spec.HTTP == nil {
-				return fmt.Errorf("FeedSource %s: spec.http: is missing; a ready-made feed is fetched over HTTP", f.Source.Name)
+			if (f.Source.Spec.File != nil) != (h.Transport != "") {
+				return fmt.Errorf("FeedSource %s: spec.file and a line \"# Transport: ...\" at the head go together", f.Source.Name)
 			}
 			f.Name = f.Source.Name
 			l.feeds = append(l.feeds, f)
 		case "Parser":
-			p := parser{yaml: doc}
+			p := parser{yaml: doc, file: name}
 			if err := yaml.UnmarshalStrict([]byte(doc), &p.object); err != nil {
 				return err
 			}
-			l.parsers[p.object.Name] = p
+			if other, taken := l.parsers[p.object.Name]; taken {
+				return fmt.Errorf("the Parser %s is in %s already", p.object.Name, other.file)
+			}
+			l.parsers[p.object.Name] = &p
 		default:
 			return fmt.Errorf("kind %q has no place in the catalogue", kind.Kind)
 		}
@@ -155,7 +209,7 @@ func cutHeader(text string) (head, body string) {
 
 func parseHeader(text string) (Header, error) {
 	h := Header{Text: text}
-	keys := map[string]*string{"About": &h.About, "Terms": &h.Terms, "Updates": &h.Updates, "Auth": &h.Auth}
+	keys := map[string]*string{"About": &h.About, "Terms": &h.Terms, "Updates": &h.Updates, "Auth": &h.Auth, "Transport": &h.Transport}
 	var notes []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(strings.TrimLeft(line, "#"))
@@ -179,75 +233,4 @@ func parseHeader(text string) (Header, error) {
 		}
 	}
 	return h, nil
-}
-
-// Provider is the folder of the feed.
-func (f *Feed) Provider() string { return path.Dir(f.File) }
-
-// Format is the format of the payload: csv, json, jsonLines or text.
-func (f *Feed) Format() string {
-	in := &f.Parser.Spec.Input
-	switch {
-	case in.CSV != nil:
-		return "csv"
-	case in.JSON != nil:
-		return "json"
-	case in.JSONLines != nil:
-		return "jsonLines"
-	default:
-		return "text"
-	}
-}
-
-// Schedule is how often the FeedSource collects: an interval such as 15m, or a
-// cron expression.
-func (f *Feed) Schedule() string {
-	switch s := &f.Source.Spec.Schedule; {
-	case s.Cron != "":
-		return s.Cron
-	case s.Interval != "":
-		return string(s.Interval)
-	default:
-		return "1h"
-	}
-}
-
-// Categories are those that the Parser can give to an event.
-func (f *Feed) Categories() []string { return f.can("category") }
-
-// Confidences are those that the Parser can give to an event.
-func (f *Feed) Confidences() []string { return f.can("confidence") }
-
-// can lists the values that rules and constants write into a field. Rules with
-// an expression are read for the texts that look like a value of the field.
-func (f *Feed) can(field string) []string {
-	var out []string
-	for _, r := range f.Parser.Spec.Mapping {
-		if r.Field != field {
-			continue
-		}
-		if r.Value != nil {
-			out = append(out, *r.Value)
-		}
-		if r.Values != nil {
-			for _, v := range r.Values.Entries {
-				out = append(out, v)
-			}
-			if r.Values.Default != nil {
-				out = append(out, *r.Values.Default)
-			}
-		}
-		for i, part := range strings.Split(r.Expr, `"`) {
-			if i%2 == 1 && slices.Contains([]string{"low", "medium", "high"}, part) {
-				out = append(out, part)
-			}
-		}
-	}
-	if v, ok := f.Parser.Spec.Constants[field]; ok {
-		out = append(out, v)
-	} else if field == "confidence" && len(out) == 0 {
-		out = append(out, "medium")
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -25,7 +25,7 @@ func Page(feeds []Feed) []byte {
 		}
 		fmt.Fprintf(&b, "| [%s](../config/catalog/%s) | %s | %s | %s | %s | %s | %s | %s | [about](%s), [terms](%s) |\n",
 			f.Name, f.File, cell(f.Title), strings.Join(f.Categories(), ", "), strings.Join(f.Confidences(), ", "), f.Format(),
-			f.Source.Spec.Policy.TLP, f.Schedule(), cell(need(f.Auth)), f.About, f.Terms)
+			f.Source.Spec.Policy.TLP, f.Schedule(), cell(f.Needs()), f.About, f.Terms)
 	}
 	return []byte(b.String())
 }
@@ -48,13 +48,9 @@ name the Exchange ` + "`main`" + ` of their own namespace. Feeds that need a key
 The publishers own their feeds: read the terms before you use one, and do not collect more often than they ask. The
 TLP is what Weir gives to the events, not a word of the publisher; confidence is a first guess, yours to change. What Weir does
 with a feed is in its manifest: [FeedSource](feedsource.md), [Parser](parser.md).
+
+Some feeds come by mail, by stream or with a client of the publisher's own. Those read files: the column *Needs* says what
+puts them there. [Coverage](catalog-coverage.md) compares the catalogue with those of IntelMQ and n6.
 `
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
-
-func need(auth string) string {
-	if strings.HasPrefix(auth, "none") {
-		return ""
-	}
-	return auth
-}

@@ -179,6 +179,41 @@ func TestARecordMayNarrowItsAudienceNeverWidenIt(t *testing.T) {
 	}
 }
 
+func TestAnEntryIsTheSameInEveryEditionOfItsList(t *testing.T) {
+	tests := []struct {
+		name, rules string
+		same        bool
+	}{
+		{"time of the list", "{field: time, from: [$meta.made]}", true},
+		{"time of the entry", "{field: time, from: [t]}", false},
+		{"time of the entry, else of the list", "{field: time, from: [t]}, {field: time, from: [$meta.made]}", false},
+	}
+	for _, tt := range tests {
+		p := parserOf(t, `input: {csv: {comment: "#"}, capture: [{name: made, pattern: "^# made (.+)"}]}
+kind: Blacklist
+blacklist: {expiresAfter: 48h}
+constants: {category: tor}
+mapping: [{field: ip, from: [ip]}, `+tt.rules+"]")
+		var ids []event.ID
+		sink := sinkFunc(func(e *event.Event) error {
+			ids = append(ids, e.ID)
+			if e.Time.Year() != 2024 || e.Undated != tt.same {
+				t.Errorf("%s: time %v, undated %v", tt.name, e.Time, e.Undated)
+			}
+			return nil
+		})
+		for _, day := range []string{"2024-05-06", "2024-05-07"} {
+			list := "# made " + day + "\nip,t\n192.0.2.1," + day + "\n"
+			if _, err := p.Parse(context.Background(), strings.NewReader(list), testMeta, sink, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if (ids[0] == ids[1]) != tt.same {
+			t.Errorf("%s: ids %v", tt.name, ids)
+		}
+	}
+}
+
 func TestWithoutATimeAnEventIsUndated(t *testing.T) {
 	p := parserOf(t, "input: {csv: {}}\nmapping: [{field: ip, from: [ip]}, {field: time, from: [t]}]\nconstants: {category: bots}")
 	var undated []bool

@@ -101,6 +101,11 @@ func observeHost(s string) []observed {
 	if ip, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
 		return []observed{{"ip", ip.Unmap().String()}}
 	}
+	if strings.Contains(s, "-") {
+		if fields := observeRange(s); fields != nil {
+			return fields
+		}
+	}
 	host, port := s, ""
 	if i := strings.LastIndexByte(s, ':'); i >= 0 {
 		host, port = s[:i], s[i+1:]

@@ -70,11 +70,12 @@ func Decode(data []byte) (*Document, error) {
 	if len(data) > MaxBytes {
 		return nil, fmt.Errorf("the schema document has more than %d bytes", MaxBytes)
 	}
-	if start := bytes.TrimLeft(data, " \t\r\n\ufeff"); len(start) == 0 || start[0] != '{' {
+	text := bytes.TrimLeft(data, " \t\r\n\ufeff")
+	if len(text) == 0 || text[0] != '{' {
 		return nil, errors.New("the schema document is no JSON object")
 	}
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil {
+	if err := json.Unmarshal(text, &members); err != nil {
 		return nil, fmt.Errorf("the schema document is no JSON: %w", err)
 	}
 	sum := sha256.Sum256(data)

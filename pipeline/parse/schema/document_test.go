@@ -30,6 +30,13 @@ func TestADocumentIsRead(t *testing.T) {
 	}
 }
 
+func TestADocumentMayHaveAByteOrderMark(t *testing.T) {
+	doc, err := Decode(append([]byte("\ufeff"), example(t)...))
+	if err != nil || len(doc.Reports) != 4 {
+		t.Error(doc, err)
+	}
+}
+
 func TestWhatIsNoDocumentIsAnError(t *testing.T) {
 	good := string(example(t))
 	for name, tc := range map[string]struct{ in, want string }{
