@@ -154,12 +154,23 @@ func FuzzXML(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		for _, p := range parsers {
-			whole := parseRubbish(t, p, bytes.NewReader(payload))
-			if bytewise := parseRubbish(t, p, iotest.OneByteReader(bytes.NewReader(payload))); fmt.Sprint(whole) != fmt.Sprint(bytewise) {
+			whole := unexplained(parseRubbish(t, p, bytes.NewReader(payload)))
+			if bytewise := unexplained(parseRubbish(t, p, iotest.OneByteReader(bytes.NewReader(payload)))); fmt.Sprint(whole) != fmt.Sprint(bytewise) {
 				t.Errorf("byte by byte %q, not %q", bytewise, whole)
 			}
 		}
 	})
+}
+
+// unexplained leaves out why a payload cannot be read on: of a name that is both
+// wrong and endless, what is found first depends on how the bytes arrive.
+func unexplained(outcome []string) []string {
+	for i, o := range outcome {
+		if strings.HasPrefix(o, "payload cannot be read: ") {
+			outcome[i] = "payload cannot be read"
+		}
+	}
+	return outcome
 }
 
 func BenchmarkXML(b *testing.B) {

@@ -260,6 +260,12 @@ func passable(err error) bool {
 	return false
 }
 
+// message is what the decoder says, without all of a name that never ends.
+func message(err *xml.SyntaxError) string {
+	const most = 120
+	return strings.ToValidUTF8(err.Msg[:min(len(err.Msg), most)], "\uFFFD")
+}
+
 // ended makes an error of one of the decoder.
 func (r *Reader) ended(err error) error {
 	var syntax *xml.SyntaxError
@@ -267,7 +273,7 @@ func (r *Reader) ended(err error) error {
 	case errors.Is(err, errLong):
 		return r.syntax("a tag outside of records is longer than a record may be")
 	case errors.As(err, &syntax) && syntax.Msg != "unexpected EOF":
-		return &SyntaxError{Line: r.lines + syntax.Line, Reason: "malformed XML: " + syntax.Msg}
+		return &SyntaxError{Line: r.lines + syntax.Line, Reason: "malformed XML: " + message(syntax)}
 	case errors.As(err, &syntax), errors.Is(err, io.EOF):
 		return &SyntaxError{Line: r.win.lines + 1 + strings.Count(string(r.win.buf[r.win.start:r.win.end]), "\n"),
 			Reason: "the XML ends in the middle" + r.unclosed()}
