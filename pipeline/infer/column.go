@@ -25,11 +25,10 @@ type column struct {
 	distinct map[string]int
 	// JSON types.
 	array, number, boolean, nested bool
-	// below is the array that the column lies in, "" if none: a[0].b lies in a.
-	below string
+	// unnamed: the name is made up.
+	unnamed bool
 	// defanged values occur; wild ones begin with *. .
 	defanged, wild bool
-	seconds        string // layout of numbers that are times
 }
 
 // mostly is the share of values that a kind needs.
@@ -192,6 +191,9 @@ func isNull(s string) bool { return nullWords[strings.ToLower(s)] }
 // columns lists what the records have.
 func (r *records) all() []*column {
 	if !r.json {
+		if r.other != nil {
+			r.rows = slices.DeleteFunc(slices.Clone(r.rows), r.other)
+		}
 		out := make([]*column, len(r.columns))
 		for i, name := range r.columns {
 			values := make([]string, len(r.rows))
@@ -218,18 +220,73 @@ type flattening struct {
 }
 
 func (r *records) paths() []*column {
-	f := &flattening{leaves: map[string]*column{}, total: len(r.rows)}
+	docs := make([]any, len(r.rows))
 	for i, row := range r.rows {
-		f.record = i
 		v, err := decodeRecord(row[0])
 		if err != nil {
 			v = row[0] // a text that is the record
 		}
+		docs[i] = v
+	}
+	return flatten(docs, r.names)
+}
+
+// exploded lists what the records have after the array at a path was taken apart.
+func (r *records) exploded(path string) []*column {
+	var docs []any
+	for _, row := range r.rows {
+		v, err := decodeRecord(row[0])
+		if err != nil {
+			continue
+		}
+		holder, last := v, path
+		for i := strings.IndexByte(last, '.'); i >= 0; i = strings.IndexByte(last, '.') {
+			o, ok := holder.(*object)
+			if !ok {
+				break
+			}
+			holder, last = o.values[last[:i]], last[i+1:]
+		}
+		o, ok := holder.(*object)
+		if !ok {
+			docs = append(docs, v)
+			continue
+		}
+		list, _ := o.values[last].([]any)
+		for _, e := range list {
+			o.values[last] = e
+			docs = append(docs, clone(v))
+			if len(docs) >= maxRecords {
+				return flatten(docs, nil)
+			}
+		}
+	}
+	return flatten(docs, nil)
+}
+
+// clone copies the objects of a value.
+func clone(v any) any {
+	o, ok := v.(*object)
+	if !ok {
+		return v
+	}
+	c := &object{keys: o.keys, values: make(map[string]any, len(o.values))}
+	for k, v := range o.values {
+		c.values[k] = clone(v)
+	}
+	return c
+}
+
+// flatten lists the leaves of documents, with their values by document.
+func flatten(docs []any, names []string) []*column {
+	f := &flattening{leaves: map[string]*column{}, total: len(docs)}
+	for i, v := range docs {
+		f.record = i
 		f.walk(v, "", 0)
 	}
 	var out []*column
-	if len(r.names) > 0 && slices.ContainsFunc(r.names, func(n string) bool { return n != "" }) {
-		out = append(out, newColumn("$key", r.names))
+	if slices.ContainsFunc(names, func(n string) bool { return n != "" }) {
+		out = append(out, newColumn("$key", names))
 	}
 	for _, path := range f.order {
 		c := f.leaves[path]

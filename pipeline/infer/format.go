@@ -22,7 +22,11 @@ type format struct {
 	vocabulary bool
 	// skip are rules for lines that the format has and that are no records.
 	skip []v1alpha1.SkipRule
-	// notes are about the records: which of several lists was taken.
+	// other reports a row that skip passes over.
+	other func(row []string) bool
+	// unnamed: the names of the columns are made up.
+	unnamed bool
+	// choices were made on the way.
 	choices []Choice
 	records *records
 	score   float64

@@ -119,7 +119,7 @@ func Infer(s Sample, o Options) (*Draft, error) {
 		d.choose(Choice{About: "input", Chosen: "charset: " + t.charset, Confidence: 0.5,
 			Reason: "the bytes are no UTF-8", Alternatives: []string{"windows-1250", "windows-1251", "iso-8859-2"}})
 	}
-	if err := d.map_(); err != nil {
+	if err := d.build(); err != nil {
 		return nil, fmt.Errorf("the draft: %w", err)
 	}
 	return d.draft, nil

@@ -133,7 +133,8 @@ func (t *text) lists() []format {
 
 func (t *text) valueList(lines []string, share, remarked float64) format {
 	f := t.wholeLines(min(0.95, 0.5+share/2), fmt.Sprintf("%.0f %% of the lines are one value", 100*share))
-	f.score = share * share
+	f.score = share * share * (1 - 0.4*remarked)
+	f.unnamed = true
 	var values []string
 	quoted := false
 	for _, l := range lines {
@@ -177,6 +178,8 @@ func (t *text) skipOthers(f *format, name string, values []string) {
 	}
 	f.input.Text.Pattern = `^(?:\s*(?P<` + name + `>\S+)(?:\s+[#;].*)?|.*)$`
 	f.skip = append(f.skip, v1alpha1.SkipRule{Reason: "other-line", When: fmt.Sprintf("!record.%s.matches(%s)", name, celText(test))})
+	re := regexp.MustCompile(test)
+	f.other = func(row []string) bool { return !re.MatchString(row[0]) }
 	f.choices = append(f.choices, Choice{About: "records", Chosen: "skip lines that are no value", Confidence: 0.75,
 		Reason: "some lines are headings or tags"})
 }
@@ -268,15 +271,16 @@ func (t *text) templates(lines []string) *format {
 	if share < 0.2 || len(g[0]) > 24 {
 		return nil
 	}
-	names := t.templateNames(g)
+	names, known := t.templateNames(g)
 	pattern := patternOf(g[0], names)
 	f := format{name: "lines of a pattern", confidence: min(0.9, 0.4+share/2), score: 0.8 * share,
 		reason: fmt.Sprintf("%d of %d lines are built alike", len(g), len(lines)),
-		input:  v1alpha1.InputSpec{Text: &v1alpha1.TextSpec{Comment: t.comment, Pattern: "^" + pattern + "$"}}}
+		input:  v1alpha1.InputSpec{Text: &v1alpha1.TextSpec{Comment: t.comment, Pattern: "^" + pattern + "$"}}, unnamed: !known}
 	if share < 1 {
-		f.score = 0.75 * max(share, 0.5)
+		f.score = 0.75 * share
 		f.input.Text.Pattern = `^(?:` + pattern + `|.*)$`
 		f.skip = append(f.skip, v1alpha1.SkipRule{Reason: "other-line", When: fmt.Sprintf(`record.%s == ""`, names[0])})
+		f.other = func(row []string) bool { return row[0] == "" }
 		f.choices = append(f.choices, Choice{About: "records", Chosen: "skip lines that are built otherwise", Confidence: 0.5 + share/4,
 			Reason: fmt.Sprintf("%d of %d lines are built otherwise", len(lines)-len(g), len(lines))})
 	}
@@ -313,7 +317,7 @@ func patternOf(ws []token, names []string) string {
 
 // templateNames names the parts: after a comment that lists as many names, or
 // after what they hold.
-func (t *text) templateNames(g [][]token) []string {
+func (t *text) templateNames(g [][]token) (names []string, known bool) {
 	var columns [][]string
 	for i, w := range g[0] {
 		if w.literal {
@@ -326,15 +330,15 @@ func (t *text) templateNames(g [][]token) []string {
 		columns = append(columns, values)
 	}
 	if names := t.commentedWords(len(columns)); names != nil {
-		return groupNames(names)
+		return groupNames(names), true
 	}
-	names := make([]string, len(columns))
+	names = make([]string, len(columns))
 	for i, values := range columns {
 		if names[i] = inventName(values); names[i] == "" {
 			names[i] = fmt.Sprintf("column_%d", i+1)
 		}
 	}
-	return groupNames(names)
+	return groupNames(names), false
 }
 
 var wideGap = regexp.MustCompile(`\t+|\s{2,}|\s*[#|;,]\s*`)

@@ -28,13 +28,25 @@ func tokens(s string) []string {
 			continue
 		case unicode.IsUpper(r) && i > 0 && unicode.IsLower(rs[i-1]):
 			flush()
-		case unicode.IsUpper(r) && i > 0 && i+1 < len(rs) && unicode.IsUpper(rs[i-1]) && unicode.IsLower(rs[i+1]):
+		case unicode.IsUpper(r) && i > 0 && i+1 < len(rs) && unicode.IsUpper(rs[i-1]) && unicode.IsLower(rs[i+1]) && !acronym(rs, i):
+			flush()
+		case unicode.IsLower(r) && i > 1 && unicode.IsUpper(rs[i-1]) && unicode.IsUpper(rs[i-2]) && acronym(rs, i-1):
 			flush()
 		}
 		b.WriteRune(r)
 	}
 	flush()
 	return out
+}
+
+// acronym reports whether the capital at i ends an acronym: the S of ASnumber, not
+// the A of IPAddress.
+func acronym(rs []rune, i int) bool {
+	end := i + 1
+	for end < len(rs) && unicode.IsLower(rs[end]) {
+		end++
+	}
+	return ends[string(rs[i+1:end])]
 }
 
 // glued are words that occur without anything between them and the next.

@@ -21,6 +21,8 @@ type records struct {
 	rows    [][]string // cells of a table; of JSON one: the record itself
 	names   []string   // $key of JSON records
 	raws    []string
+	// other reports a row that is of another kind.
+	other func(row []string) bool
 	// unread are the records that could not be read, reasons why.
 	unread  int
 	reasons []string

@@ -241,9 +241,16 @@ func (t *text) header(d *dialect, f *format) {
 			f.choices = append(f.choices, Choice{About: "header", Chosen: "First", Confidence: 0.95, Reason: "the first row has names where the others have values"})
 			return
 		}
+		if widest(d.rows) <= len(names) {
+			csv.ShortRows = v1alpha1.ShortRowsFill
+			f.choices = append(f.choices, Choice{About: "header", Chosen: "First, and short rows are filled", Confidence: 0.8,
+				Reason: "some rows have fewer cells than the header"})
+			return
+		}
 		csv.Header, csv.Columns = v1alpha1.HeaderNone, uniqueNames(names[:min(len(names), shortest(d.rows[1:]))])
 		f.skip = append(f.skip, v1alpha1.SkipRule{Reason: "header",
-			When: fmt.Sprintf("record[%q] == %q", csv.Columns[0], names[0])})
+			When: celColumn(csv.Columns[0]) + fmt.Sprintf(" == %q", names[0])})
+		f.other = func(row []string) bool { return row[0] == names[0] }
 		f.choices = append(f.choices, Choice{About: "header", Chosen: "None, with the names of the first row", Confidence: 0.8,
 			Reason: "rows have another number of cells than the header"})
 		return
@@ -259,15 +266,31 @@ func (t *text) header(d *dialect, f *format) {
 		f.choices = append(f.choices, Choice{About: "header", Chosen: "None, with the names of a comment", Confidence: 0.8, Reason: "a comment names the columns"})
 		return
 	}
-	csv.Columns = inventNames(d)
+	csv.Columns, f.unnamed = inventNames(d), true
 	f.choices = append(f.choices, Choice{About: "header", Chosen: "None", Confidence: 0.8,
 		Reason: "neither the first row nor a comment names the columns; their names are made up after what they hold"})
+}
+
+// celColumn is how an expression names a column of a table.
+func celColumn(name string) string {
+	if celIdent.MatchString(name) && !strings.Contains(name, ".") {
+		return "record." + name
+	}
+	return fmt.Sprintf("record[%q]", name)
 }
 
 func shortest(rows [][]string) int {
 	n := 1 << 20
 	for _, r := range rows {
 		n = min(n, len(r))
+	}
+	return n
+}
+
+func widest(rows [][]string) int {
+	n := 0
+	for _, r := range rows {
+		n = max(n, len(r))
 	}
 	return n
 }

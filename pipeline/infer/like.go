@@ -1,0 +1,3 @@
+package infer
+
+func (d *drafting) withLike(all []proposal) []proposal { return all }
