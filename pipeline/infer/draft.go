@@ -20,6 +20,7 @@ type drafting struct {
 	draft   *Draft
 	spec    v1alpha1.ParserSpec
 	columns []*column
+	like    *v1alpha1.Parser
 	// fields are the columns that fill fields of the event.
 	fields map[string]*column
 	rules  []planned
@@ -106,7 +107,11 @@ func (d *drafting) mapColumns() {
 	var all []proposal
 	var times []*column
 	planned := map[*column]bool{}
+	d.followLike(planned)
 	for _, c := range d.columns {
+		if planned[c] {
+			continue
+		}
 		if c.nonNull == 0 {
 			if !c.nested {
 				d.empty = append(d.empty, c.name)
@@ -128,12 +133,12 @@ func (d *drafting) mapColumns() {
 			planned[c] = true
 		}
 	}
-	all = d.withLike(all)
 	all = d.askForName(d.resolve(all))
 	for i := range all {
 		planned[all[i].column] = true
 	}
 	d.urlOfParts(all)
+	d.rangeOfAddresses(all)
 	d.withoutAddress(all)
 	for i := range all {
 		if all[i].field != "extra" {
@@ -165,8 +170,9 @@ func (d *drafting) mapColumns() {
 // guessIfNone guesses the category where no column says it, or not of each record.
 func (d *drafting) guessIfNone() {
 	switch c := d.fields["category"]; {
-	case c == nil:
+	case c == nil && d.spec.Constants["category"] == "":
 		d.guessCategory()
+	case c == nil:
 	case !d.allHave(c):
 		d.spec.Constants["category"] = "other"
 	}
@@ -346,6 +352,50 @@ func (c *column) slashed() bool {
 	return c.nonNull > 0
 }
 
+// rangeOfAddresses makes a network of its two ends, or of its start and mask, where
+// no column is one address.
+func (d *drafting) rangeOfAddresses(all []proposal) {
+	var start, end, mask *column
+	for _, p := range all {
+		if p.field == "ip" || p.field == "extra.network" || p.field == "observable" {
+			return
+		}
+	}
+	for _, c := range d.columns {
+		switch {
+		case c.kindIs(ipKinds) && set("mask netmask").any(c.words), c.share(drift.Int) == 1 && set("mask netmask prefix prefixlen bits cidr length").any(c.words) && !set("size").any(c.words):
+			mask = c
+		case c.kindIs(ipKinds) && set("start begin first from low lo network net").any(c.words):
+			start = c
+		case c.kindIs(ipKinds) && set("end stop last to high hi").any(c.words):
+			end = c
+		}
+	}
+	if start == nil || mask == nil && end == nil {
+		return
+	}
+	with, by := "/", mask
+	if mask == nil {
+		with, by = "-", end
+	}
+	d.fields["extra.network"] = start
+	rule := v1alpha1.MappingRule{Field: "extra.network", Expr: fmt.Sprintf("%s + %q + %s", d.celText(start), with, d.celText(by)),
+		Transform: []v1alpha1.Transform{v1alpha1.TransformNetwork}}
+	if by == end {
+		rule.Transform = nil
+	}
+	d.plan(rule, Choice{About: start.name, Field: "extra.network", Chosen: "extra.network, of " + start.name + " and " + by.name, Confidence: 0.85,
+		Reason: "the columns are the parts of a network"})
+}
+
+// celText is the text of a column in an expression.
+func (d *drafting) celText(c *column) string {
+	if c.number {
+		return "string(" + d.celName(c) + ")"
+	}
+	return d.celName(c)
+}
+
 // addExtra keeps a column in extra.
 func (d *drafting) addExtra(c *column, p *proposal) {
 	key := d.extraKey(c)
@@ -430,7 +480,7 @@ func (d *drafting) explode() {
 		if strong && c.array && c.longest() > 1 && best == nil && !refWords.any(c.words) && !c.kindIs(drift.CVE) {
 			best = c
 		}
-		if strong && !c.array && !strings.Contains(c.name, "[0]") && !refWords.any(c.words) && !idWords.any(c.words) {
+		if strong && (!c.array || c.kindIs(drift.CVE)) && !inList(c.name) && !refWords.any(c.words) && !idWords.any(c.words) {
 			telling++
 		}
 	}
@@ -481,9 +531,15 @@ func (d *drafting) source() {
 	s.Spec.ExchangeRef.Name = "main"
 	s.Spec.ParserRef.Name = name
 	s.Spec.Schedule.Interval = "1h"
+	s.Spec.Unpack.Include = d.opts.Members
 	s.Spec.HTTP = &v1alpha1.HTTPSpec{URL: d.text.sample.URL}
 	s.Spec.Policy.TLP, s.Spec.Policy.Restriction = v1alpha1.TLP(event.TLPAmber.String()), v1alpha1.Restriction(event.RestrictionNeedToKnow.String())
 	d.draft.Source = s
+	if o := d.opts.LikeSource; o != nil {
+		s.Spec.Policy, s.Spec.Schedule = o.Spec.Policy, o.Spec.Schedule
+		d.choose(Choice{About: "policy", Chosen: flow(o.Spec.Policy), Confidence: 0.8, Reason: "as in " + o.Name})
+		return
+	}
 	d.choose(Choice{About: "policy", Chosen: "AMBER, need-to-know", Confidence: 0.5, Reason: "only the terms of the publisher say who may have the events", Alternatives: []string{"CLEAR, public", "GREEN"}})
 	d.choose(Choice{About: "schedule", Chosen: "1h", Confidence: 0.6, Reason: "the publisher says how often the feed changes"})
 }

@@ -38,8 +38,13 @@ type Sample struct {
 type Options struct {
 	Provider string
 	Channel  string
-	// Like is a Parser of a similar feed, such as another one of the provider.
-	Like *v1alpha1.Parser
+	// Like are Parsers of similar feeds, such as others of the provider; the one that
+	// has most columns in common is followed.
+	Like []v1alpha1.Parser
+	// LikeSource is the FeedSource of such a feed: its policy and schedule are taken.
+	LikeSource *v1alpha1.FeedSource
+	// Members, of an archive, is what spec.unpack.include must say.
+	Members []string
 }
 
 // Choice is one decision of the draft.

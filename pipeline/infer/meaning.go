@@ -252,7 +252,7 @@ func (c *column) kindWords() bool {
 	kinds := set("ip ipv4 ipv6 url domain hostname host sha256 sha1 md5 hash email file fqdn cidr port indicator uri filehash cve")
 	n := 0
 	for v := range c.distinct {
-		if kinds.any(tokens(v)) {
+		if len(strings.Fields(v)) <= 2 && kinds.any(tokens(v)) {
 			n++
 		}
 	}

@@ -86,7 +86,7 @@ func (d *drafting) mapTimes(columns []*column) {
 	main, confidence, why := d.mainTime(byRole)
 	used := map[*column]bool{}
 	put := func(m *moment, field string, confidence float64, why string) {
-		if m == nil || used[m.column] {
+		if m == nil || used[m.column] || d.fields[field] != nil {
 			return
 		}
 		used[m.column] = true
@@ -132,8 +132,11 @@ func (d *drafting) mainTime(by map[string][]moment) (m *moment, confidence float
 		switch category := d.spec.Constants["category"]; {
 		case slices.Contains([]string{"scanning", "tor", "proxy", "server-exploit", "spam", "bots", "dos-attacker"}, category):
 			return last, 0.7, "of what is active, the last time counts"
-		case slices.Contains([]string{"vulnerable"}, category):
+		case category == "vulnerable":
 			return last, 0.5, "it was changed last then"
+		}
+		if set("updated update modified modification changed").any(last.column.words) {
+			return first, 0.55, "of what is found, the first time counts; of what changes, the last"
 		}
 		return first, pick3(first.rank%3 == 0, 0.8, 0.65), "of what is found, the first time counts"
 	case first != nil:

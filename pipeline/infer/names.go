@@ -52,7 +52,7 @@ func acronym(rs []rune, i int) bool {
 // glued are words that occur without anything between them and the next.
 var glued = []string{"first", "last", "date", "time", "country", "ip", "domain", "source", "src", "dest", "dst", "host", "malware",
 	"threat", "url", "as", "vuln", "vulnerability", "user", "file", "email", "detection", "detected", "report", "expire",
-	"submission", "ioc", "abuse", "attack", "remote", "local", "phish", "valid", "hash", "discover"}
+	"submission", "listing", "ioc", "abuse", "attack", "remote", "local", "phish", "valid", "hash", "discover"}
 
 // ends are what may follow a glued word.
 var ends = map[string]bool{"seen": true, "added": true, "code": true, "address": true, "addr": true, "name": true, "number": true,
@@ -60,7 +60,7 @@ var ends = map[string]bool{"seen": true, "added": true, "code": true, "address":
 	"score": true, "count": true, "status": true, "reported": true, "id": true, "updated": true, "value": true, "host": true,
 	"domain": true, "url": true, "hash": true, "until": true, "from": true, "active": true, "published": true, "modified": true,
 	"created": true, "detected": true, "on": true, "at": true, "target": true, "cc": true, "asn": true, "md5": true, "sha1": true,
-	"sha256": true, "net": true, "block": true, "check": true, "level": true, "confidence": true, "list": true, "reference": true}
+	"sha256": true, "net": true, "block": true, "check": true, "level": true, "confidence": true, "list": true, "reference": true, "reason": true}
 
 func unglue(w string) []string {
 	for _, g := range glued {
@@ -125,8 +125,8 @@ var (
 	refWords      = set("ref refs reference references referer referrer report tweet detail details permalink screenshot screen more info documentation doc docs logo image img html wiki blog external malpedia urlhaus bazaar virustotal vt feed advisory pulse post claim magnet download")
 	domainWords   = set("domain domains fqdn host hostname hosts dns site website name qname fqdns query")
 	rdnsWords     = set("rdns ptr reverse revdns")
-	certWords     = set("cert certificate x509 ssl tls fingerprint thumbprint certificates")
-	printWords    = set("ja3 ja3s ja4 imphash tlsh ssdeep jarm hassh pehash authentihash imp vhash telfhash dhash icon")
+	certWords     = set("cert certificate x509 ssl tls thumbprint certificates")
+	printWords    = set("fingerprint ja3 ja3s ja4 imphash tlsh ssdeep jarm hassh pehash authentihash imp vhash telfhash dhash icon")
 	asnWords      = set("asn as asns asnumber autonomous announcing asnum aut")
 	asNameWords   = set("asname org organization organisation isp owner company operator provider")
 	countryWords  = set("cc country countrycode geo iso cca2 geoip")

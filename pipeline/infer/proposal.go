@@ -3,6 +3,7 @@ package infer
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -74,6 +75,9 @@ func (d *drafting) proposeStrong(c *column) []proposal {
 	case c.kindIs(drift.FQDN):
 		return d.proposeName(c)
 	case c.kindIs(drift.Email):
+		if d.has(ipKinds|drift.CIDR4|drift.CIDR6, 1) && len(d.columns) > 1 {
+			return []proposal{{field: "extra", confidence: 0.55, others: []string{"email"}, reason: "the values are e-mail addresses, of whom to tell, it seems"}}
+		}
 		if set("email mail emails").any(w) && !dropWords.any(w) || len(d.columns) == 1 {
 			return one("email", 0.85, "the values are e-mail addresses")
 		}
@@ -151,10 +155,12 @@ func (d *drafting) proposeAddress(c *column) []proposal {
 		return one("extra", 0.65, "the values are lists of addresses; nothing says that they are what it is about")
 	}
 	switch {
+	case c.local():
+		return one("", 1, "the values are addresses of the machine itself")
 	case set("dns ns nameserver resolver gateway reporter netmask mask").any(c.words):
 		return one("extra", 0.7, "the name says that it is another address")
 	case set("start begin first from end stop last to").any(c.words) && d.has(ipKinds, 2):
-		return one("extra", 0.5, "it may be one end of a range of addresses")
+		return one("extra", 0.7, "it is one end of a range of addresses")
 	case destWords.any(w) && d.hasSource(c):
 		return one("dip", 0.9, "the values are addresses, and another column has the source")
 	case set("ip address ipaddress ipv4 addr").only(c.words):
@@ -165,6 +171,18 @@ func (d *drafting) proposeAddress(c *column) []proposal {
 		return one("ip", 0.93, "the values are addresses")
 	}
 	return one("ip", 0.88, "the values are addresses")
+}
+
+// local reports whether all values are addresses of the machine itself, as hosts
+// files have them.
+func (c *column) local() bool {
+	for v := range c.distinct {
+		a, err := netip.ParseAddr(v)
+		if err != nil || !a.IsLoopback() && !a.IsUnspecified() && !a.IsLinkLocalUnicast() && !a.IsMulticast() {
+			return false
+		}
+	}
+	return c.nonNull > 0
 }
 
 // hasSource reports whether another column has addresses of a source.
@@ -349,6 +367,11 @@ func (d *drafting) proposePort(c *column) []proposal {
 func (d *drafting) resolve(all []proposal) []proposal {
 	slices.SortStableFunc(all, func(a, b proposal) int { return cmp.Compare(b.confidence, a.confidence) })
 	taken := map[string]*proposal{}
+	for field, c := range d.fields { // of the Parser that is followed
+		if !strings.HasPrefix(field, "extra.") {
+			taken[field] = &proposal{column: c, field: field, confidence: 1}
+		}
+	}
 	var out []proposal
 	for i := range all {
 		p := &all[i]

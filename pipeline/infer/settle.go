@@ -176,7 +176,7 @@ func (d *drafting) settle() error {
 	d.draft.Records, d.draft.Events, d.draft.Rejected, d.draft.Skipped = o.stats.Records, o.stats.Events, o.stats.Rejected, skipped
 	if o.stats.Rejected > 0 {
 		d.choose(Choice{About: "records", Chosen: "reject", Confidence: 0.55, Reason: fmt.Sprintf("%d of %d records become no event: %s",
-			o.stats.Rejected, o.stats.Records, strings.Join(o.rejected[:min(len(o.rejected), 2)], "; ")), Alternatives: []string{"skip"}})
+			o.stats.Rejected, o.stats.Records, strings.Join(o.rejected[:min(len(o.rejected), 2)], "; ")), Alternatives: []string{"skip", "take required away"}})
 	}
 	for _, r := range d.rules {
 		d.draft.Choices = append(d.draft.Choices, *r.choice)

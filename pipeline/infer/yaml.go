@@ -87,12 +87,12 @@ func (w *writer) source(s *v1alpha1.FeedSource) {
 	w.line(1, "channel: "+yamlText(s.Spec.Channel))
 	w.line(1, "exchangeRef: {name: main}")
 	w.line(1, "parserRef: {name: "+s.Spec.ParserRef.Name+"}")
-	w.line(1, "schedule: {interval: "+string(s.Spec.Schedule.Interval)+"}")
+	w.line(1, "schedule: "+flow(s.Spec.Schedule))
 	w.line(1, "http: {url: "+yamlText(s.Spec.HTTP.URL)+"}")
 	if u := s.Spec.Unpack; len(u.Include) > 0 {
 		w.line(1, "unpack: "+flow(u))
 	}
-	w.line(1, "policy: {tlp: "+string(s.Spec.Policy.TLP)+", restriction: "+string(s.Spec.Policy.Restriction)+"}")
+	w.line(1, "policy: "+flow(s.Spec.Policy))
 }
 
 func (w *writer) parser(d *Draft) {

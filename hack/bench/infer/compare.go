@@ -166,7 +166,7 @@ func run(p *parse.Parser, data []byte, s infer.Sample) *outcome {
 
 // compare drafts a Parser for a feed of the catalogue and compares the events of
 // both, value by value.
-func compare(f *catalog.Feed, like *v1alpha1.Parser) *result {
+func compare(f *catalog.Feed) *result {
 	r := &result{name: f.Parser.Name, format: f.Format()}
 	s, ok := sample(f)
 	if !ok {
@@ -180,7 +180,7 @@ func compare(f *catalog.Feed, like *v1alpha1.Parser) *result {
 	}
 	want := run(ref, s.Data, s)
 	start := time.Now()
-	d, err := infer.Infer(s, infer.Options{Provider: f.Source.Spec.Provider, Channel: f.Source.Spec.Channel, Like: like})
+	d, err := infer.Infer(s, infer.Options{Provider: f.Source.Spec.Provider, Channel: f.Source.Spec.Channel})
 	r.took = time.Since(start)
 	if err != nil {
 		r.failed = err

@@ -45,7 +45,7 @@ func measure(only string) ([]*result, error) {
 			continue
 		}
 		seen[f.Parser.Name] = true
-		if r := compare(f, nil); r != nil {
+		if r := compare(f); r != nil {
 			out = append(out, r)
 		}
 	}
