@@ -16,6 +16,7 @@ import (
 	"github.com/weir-project/weir/cmd/weir/check"
 	"github.com/weir-project/weir/pipeline/collect"
 	"github.com/weir-project/weir/pipeline/infer"
+	"github.com/weir-project/weir/pipeline/manifest"
 )
 
 type inferOptions struct {
@@ -51,7 +52,7 @@ Exits 0 when there is a draft, 1 when nothing could be drafted.`,
 	f.StringVar(&o.provider, "provider", "", "who publishes the feed (default: by the URL)")
 	f.StringVar(&o.channel, "channel", "", "short name of the feed (default: by the URL or file)")
 	f.StringVar(&o.like, "like", "", "file with Parsers of similar feeds: rules are taken over where columns agree")
-	f.StringVarP(&o.output, "output", "o", "", "file to write the manifest to (default: standard output)")
+	f.StringVarP(&o.output, "output", "o", "", "file to write the manifest to, with an Exchange if its folder has none (default: standard output)")
 	f.BoolVar(&o.explain, "explain", false, "print every choice with its confidence and reason to standard error")
 	f.StringSliceVar(&o.allow, "allow-net", nil, "networks that the URL may lead to although they are not public")
 	return cmd
@@ -66,23 +67,61 @@ func draft(cmd *cobra.Command, o *inferOptions, from string) error {
 	if err != nil {
 		return err
 	}
+	exchanges := exchangesBeside(o.output)
+	if len(exchanges) > 0 {
+		opts.Exchange = exchanges[0]
+	}
 	d, err := infer.Infer(*s, opts)
 	if err != nil {
 		return err
 	}
-	if o.output != "" {
-		if err := os.WriteFile(o.output, d.YAML(), 0o644); err != nil { //nolint:gosec // a manifest is for everybody
-			return err
-		}
-	} else if _, err := cmd.OutOrStdout().Write(d.YAML()); err != nil {
+	yaml := d.YAML()
+	switch {
+	case o.output == "":
+		_, err = cmd.OutOrStdout().Write(yaml)
+	case d.Source != nil && len(exchanges) == 0:
+		yaml = append(yaml, newExchange...)
+		fallthrough
+	default:
+		err = os.WriteFile(o.output, yaml, 0o644) //nolint:gosec // a manifest is for everybody
+	}
+	if err != nil {
 		return err
 	}
 	explain(cmd.ErrOrStderr(), d, o.explain)
 	return nil
 }
 
+// newExchange is written where a FeedSource would have none. It never goes to
+// standard output: what is piped to kubectl must not reset an Exchange that is
+// there.
+const newExchange = `---
+# No file of this folder has an Exchange; a FeedSource needs one.
+apiVersion: feeds.weir.dev/v1alpha1
+kind: Exchange
+metadata:
+  name: main
+spec: {}
+`
+
+// exchangesBeside are the names of the Exchanges in the folder of a file, not
+// those in the file itself: it is overwritten.
+func exchangesBeside(output string) []string {
+	if output == "" {
+		return nil
+	}
+	var names []string
+	docs, _ := manifest.Read(filepath.Dir(output)) // what cannot be read is for weir check to tell
+	for i := range docs {
+		if docs[i].Kind == "Exchange" && filepath.Clean(docs[i].File) != filepath.Clean(output) {
+			names = append(names, docs[i].Name)
+		}
+	}
+	return names
+}
+
 func explain(w io.Writer, d *infer.Draft, all bool) {
-	fmt.Fprintf(w, "%s: %d events, %d rejected, %d skipped\n", count(int(d.Records), "record"), d.Events, d.Rejected, d.Skipped)
+	fmt.Fprintf(w, "%s: %s, %d rejected, %d skipped\n", count(int(d.Records), "record"), count(int(d.Events), "event"), d.Rejected, d.Skipped)
 	if all {
 		for _, c := range d.Choices {
 			mark := " "

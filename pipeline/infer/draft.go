@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"path"
@@ -185,7 +186,8 @@ var fieldOrder = []string{"ip", "url", "fqdn", "observable", "extra.network", "s
 // withoutAddress sends what is about an address, or a host, to extra where there
 // is none.
 func (d *drafting) withoutAddress(all []proposal) {
-	ip, host := false, false
+	ip := d.fields["ip"] != nil || d.fields["observable"] != nil
+	host := ip || d.fields["url"] != nil || d.fields["fqdn"] != nil
 	for _, p := range all {
 		ip = ip || p.field == "ip" || p.field == "observable"
 		host = host || ip || p.field == "url" || p.field == "fqdn"
@@ -528,7 +530,7 @@ func (d *drafting) source() {
 	s := &v1alpha1.FeedSource{}
 	s.APIVersion, s.Kind, s.Name = v1alpha1.GroupVersion.String(), "FeedSource", name
 	s.Spec.Provider, s.Spec.Channel = d.provider(), d.channel()
-	s.Spec.ExchangeRef.Name = "main"
+	s.Spec.ExchangeRef.Name = cmp.Or(d.opts.Exchange, "main")
 	s.Spec.ParserRef.Name = name
 	s.Spec.Schedule.Interval = "1h"
 	s.Spec.Unpack.Include = d.opts.Members

@@ -103,7 +103,11 @@ func (t *text) jsonFormats() []format {
 	d.UseNumber()
 	doc, err := decodeValue(d, 0)
 	if err != nil && !t.sample.Truncated {
-		if list, ok := doc.([]any); !ok || len(list) == 0 {
+		list, ok := doc.([]any)
+		if !ok || len(list) == 0 {
+			return nil
+		}
+		if _, ok := list[0].(*object); !ok {
 			return nil
 		}
 	}

@@ -43,6 +43,8 @@ type Options struct {
 	Like []v1alpha1.Parser
 	// LikeSource is the FeedSource of such a feed: its policy and schedule are taken.
 	LikeSource *v1alpha1.FeedSource
+	// Exchange is the name of the Exchange; main if absent.
+	Exchange string
 	// Members, of an archive, is what spec.unpack.include must say.
 	Members []string
 }

@@ -109,6 +109,9 @@ func (d *drafting) followLike(planned map[*column]bool) {
 
 func (d *drafting) likeRule(r v1alpha1.MappingRule, name string, planned map[*column]bool) {
 	rule := *r.DeepCopy()
+	if rule.OnInvalid == v1alpha1.InvalidReject {
+		rule.OnInvalid = "" // the default
+	}
 	var used []*column
 	if len(rule.From) > 0 {
 		rule.From = nil

@@ -69,7 +69,7 @@ func (t *text) keyValue() *format {
 		}
 	}
 	if fitting == 0 || fitting*5 < len(t.data)*4 {
-		return nil
+		return t.labelled()
 	}
 	spec := &v1alpha1.KeyValueSpec{Comment: t.comment}
 	most := 0
@@ -80,6 +80,27 @@ func (t *text) keyValue() *format {
 	}
 	return &format{name: "lines of key=value", confidence: 0.9, score: 1.4, input: v1alpha1.InputSpec{KeyValue: spec},
 		reason: fmt.Sprintf("%d of %d lines are pairs", fitting, len(t.data))}
+}
+
+var labelledPart = regexp.MustCompile(`^\s*[A-Za-z][\w .-]{0,31}:\s+\S`)
+
+// labelled recognizes lines of labels and values: IP: 192.0.2.1; Port: 80.
+func (t *text) labelled() *format {
+	for _, sep := range []string{";", "|", ","} {
+		fitting := 0
+		for _, l := range t.data {
+			parts := strings.Split(strings.Trim(l, sep+" "), sep)
+			if len(parts) > 1 && !slices.ContainsFunc(parts, func(p string) bool { return !labelledPart.MatchString(p) }) {
+				fitting++
+			}
+		}
+		if fitting > 0 && fitting*5 >= len(t.data)*4 {
+			return &format{name: "lines of label: value", confidence: 0.85, score: 1.4,
+				input:  v1alpha1.InputSpec{KeyValue: &v1alpha1.KeyValueSpec{Comment: t.comment, PairSeparator: sep, Separator: ":"}},
+				reason: fmt.Sprintf("%d of %d lines are pairs", fitting, len(t.data))}
+		}
+	}
+	return nil
 }
 
 // remark is what follows a value in its line.
@@ -268,7 +289,7 @@ func (t *text) templates(lines []string) *format {
 		return nil
 	}
 	share := float64(len(g)) / float64(len(lines))
-	if share < 0.2 || len(g[0]) > 24 {
+	if share < 0.2 || len(g[0]) > 24 || t.tabbed(g[0], lines) {
 		return nil
 	}
 	names, known := t.templateNames(g)
@@ -285,6 +306,11 @@ func (t *text) templates(lines []string) *format {
 			Reason: fmt.Sprintf("%d of %d lines are built otherwise", len(lines)-len(g), len(lines))})
 	}
 	return &f
+}
+
+// tabbed reports whether the words are what tabs part: then it is a table.
+func (t *text) tabbed(ws []token, lines []string) bool {
+	return !slices.ContainsFunc(lines, func(l string) bool { return strings.Count(l, "\t")+1 != len(ws) })
 }
 
 func isTelling(ws []token) bool {

@@ -135,6 +135,21 @@ func repeated(paths map[string]*element) *element {
 			best = e
 		}
 	}
+	return best.inner(paths)
+}
+
+// inner is the element inside that has all of the values and occurs more often: a
+// group is no record.
+func (e *element) inner(paths map[string]*element) *element {
+	if e == nil {
+		return nil
+	}
+	best := e
+	for _, i := range paths {
+		if strings.HasPrefix(i.path, e.path+"/") && i.telling == e.telling && i.count > best.count && len(i.children) > 0 {
+			best = i
+		}
+	}
 	return best
 }
 

@@ -152,6 +152,8 @@ func (d *drafting) proposeText(c *column) []proposal {
 		return p
 	}
 	switch {
+	case set("username login").any(w), slices.Contains(w, "user") && slices.Contains(w, "name"):
+		return one("username", 0.7, "the name says that it is the name of a user")
 	case set("alias aliases id ids link url hash version date code type desc description tags tag malpedia path").any(w) && !set("malware family name").only(w),
 		set("user reporter author vendor product").any(w):
 		return d.proposeFree(c)
@@ -171,8 +173,6 @@ func (d *drafting) proposeText(c *column) []proposal {
 		return one("target", 0.88, "the name says who is imitated or attacked")
 	case set("actor gang campaign").any(w), slices.Contains(w, "group") && d.aboutLeaks():
 		return one("name", 0.75, "the name says who is behind it")
-	case set("username login").any(w):
-		return one("username", 0.7, "the name says that it is the name of a user")
 	}
 	return d.proposeFree(c)
 }

@@ -86,6 +86,8 @@ func (d *drafting) proposeStrong(c *column) []proposal {
 		return d.proposeHash(c)
 	case c.kindIs(drift.CVE):
 		return one("cves", 0.95, "the values are CVE ids")
+	case iocWords.any(w) && c.share(strongKinds) >= 0.5:
+		return one("observable", 0.55, "some of the values are of several kinds (%s), the others of none", c.kindNames())
 	case c.contains(cveInside):
 		return d.proposeCVEs(c)
 	}
@@ -299,6 +301,8 @@ func (d *drafting) proposeWeak(c *column) []proposal {
 		return one("proto", 0.93, "the values are transport protocols")
 	case slices.Contains(w, "tlp"):
 		return one("tlp", 0.9, "the name says TLP")
+	case destWords.any(w) && (asnWords.any(w) || countryWords.any(w)) && d.hasSource(c):
+		return one("extra", 0.8, "it is about the destination; the event has a field for that of the source only")
 	case asnWords.any(w) && (c.share(drift.ASN) >= mostly) && !asNameWords.any(w):
 		return one("asn", 0.93, "the values are AS numbers")
 	case c.share(drift.ASN) >= mostly && c.share(drift.Int) == 0:

@@ -34,7 +34,7 @@ func (c *Choice) ask() string {
 
 // String is the choice as a line.
 func (c Choice) String() string {
-	s := fmt.Sprintf("%.2f  %s -> %s: %s", c.Confidence, c.About, c.Chosen, c.Reason)
+	s := fmt.Sprintf("%.2f %s -> %s: %s", c.Confidence, c.About, c.Chosen, c.Reason)
 	if len(c.Alternatives) > 0 {
 		s += " (or " + strings.Join(c.Alternatives, ", ") + ")"
 	}
@@ -85,7 +85,7 @@ func (w *writer) source(s *v1alpha1.FeedSource) {
 	w.head("FeedSource", s.Name)
 	w.line(1, "provider: "+yamlText(s.Spec.Provider))
 	w.line(1, "channel: "+yamlText(s.Spec.Channel))
-	w.line(1, "exchangeRef: {name: main}")
+	w.line(1, "exchangeRef: {name: "+s.Spec.ExchangeRef.Name+"}")
 	w.line(1, "parserRef: {name: "+s.Spec.ParserRef.Name+"}")
 	w.line(1, "schedule: "+flow(s.Spec.Schedule))
 	w.line(1, "http: {url: "+yamlText(s.Spec.HTTP.URL)+"}")

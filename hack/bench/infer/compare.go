@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,6 +54,20 @@ type result struct {
 	bytes        int
 }
 
+// formatOf is the name of the format.
+func formatOf(in *v1alpha1.InputSpec) string {
+	b, err := json.Marshal(in)
+	var m map[string]any
+	if err == nil && json.Unmarshal(b, &m) == nil {
+		for k := range m {
+			if k != "charset" && k != "maxRecordBytes" && k != "capture" {
+				return k
+			}
+		}
+	}
+	return "none"
+}
+
 // sample is what the draft is made from: the examples of a Parser that become
 // events, one after the other where the format allows it, else the largest.
 func sample(f *catalog.Feed) (infer.Sample, bool) {
@@ -61,7 +76,10 @@ func sample(f *catalog.Feed) (infer.Sample, bool) {
 	if err != nil {
 		return infer.Sample{}, false
 	}
-	s := infer.Sample{URL: f.Source.Spec.HTTP.URL}
+	s := infer.Sample{}
+	if f.Source.Spec.HTTP != nil {
+		s.URL = f.Source.Spec.HTTP.URL
+	}
 	in := &spec.Input
 	joins := in.Text != nil || in.JSONLines != nil || in.CSV != nil && in.CSV.Header == v1alpha1.HeaderNone
 	most := 0
@@ -167,7 +185,7 @@ func run(p *parse.Parser, data []byte, s infer.Sample) *outcome {
 // compare drafts a Parser for a feed of the catalogue and compares the events of
 // both, value by value.
 func compare(f *catalog.Feed) *result {
-	r := &result{name: f.Parser.Name, format: f.Format()}
+	r := &result{name: f.Parser.Name, format: formatOf(&f.Parser.Spec.Input)}
 	s, ok := sample(f)
 	if !ok {
 		return nil
@@ -191,6 +209,14 @@ func compare(f *catalog.Feed) *result {
 		r.failed = err
 		return r
 	}
+	for _, x := range parse.RunExamples(&d.Parser.Spec) {
+		if !x.OK {
+			r.failed = fmt.Errorf("the draft fails its own example: %s", x.Diff)
+		}
+	}
+	if len(d.Parser.Spec.Examples) == 0 {
+		r.failed = errors.New("the draft has no example")
+	}
 	got := run(drafted, s.Data, s)
 	r.judge(want, got, d, fromColumns(&f.Parser.Spec))
 	return r
@@ -199,6 +225,10 @@ func compare(f *catalog.Feed) *result {
 // fromColumns are the fields that the rules of a Parser take out of records. What
 // it says of all records is knowledge of the feed, which no sample has.
 func fromColumns(spec *v1alpha1.ParserSpec) map[string]bool {
+	in := &spec.Input
+	if in.CSV == nil && in.Text == nil && in.JSON == nil && in.JSONLines == nil && in.XML == nil && in.KeyValue == nil {
+		return nil // a vocabulary: all fields are from records
+	}
 	out := map[string]bool{}
 	for _, r := range spec.Mapping {
 		if len(r.From) > 0 || strings.Contains(r.Expr, "record.") {
@@ -217,7 +247,7 @@ func (r *result) judge(want, got *outcome, d *infer.Draft, columns map[string]bo
 			delete(p[1], "confidence") // the one that is the default
 		}
 		for f := range p[0] {
-			if columns[strings.TrimPrefix(f, "address.")] || strings.HasPrefix(f, "address[") || f == "category" {
+			if columns == nil || columns["observable"] || columns[strings.TrimPrefix(f, "address.")] || strings.HasPrefix(f, "address[") || f == "category" {
 				fields[f] = true
 			} else {
 				delete(p[0], f)
@@ -231,6 +261,7 @@ func (r *result) judge(want, got *outcome, d *infer.Draft, columns map[string]bo
 		switch {
 		case f == "category":
 			r.category, r.chosen = judgeCategory(pairs, d)
+		case ofURL(f, pairs):
 		case !strings.HasPrefix(f, "extra."):
 			r.units = append(r.units, judgeField(f, pairs, d))
 		}
@@ -238,6 +269,20 @@ func (r *result) judge(want, got *outcome, d *infer.Draft, columns map[string]bo
 	r.events, r.questions = len(want.events), len(d.Questions())
 	extras(r, pairs)
 	r.more = more
+}
+
+// ofURL reports whether a field is only there because the draft takes the host out
+// of URLs: it is no column that was given a meaning.
+func ofURL(f string, pairs [][2]map[string]string) bool {
+	if f != "fqdn" && f != "address.ip" {
+		return false
+	}
+	for _, p := range pairs {
+		if v := p[1][f]; p[0][f] != v && (p[0][f] != "" || !strings.Contains(p[1]["url"], "://"+v)) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(pairs, func(p [2]map[string]string) bool { return p[0][f] != "" })
 }
 
 // byColumn reports whether a field differs among events: it is no constant.

@@ -6,37 +6,67 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"sigs.k8s.io/yaml"
 
 	"github.com/weir-project/weir/config/catalog"
 )
 
 func main() {
 	verbose := flag.Bool("v", false, "print each difference")
+	examples := flag.String("examples", "", "folder of Parsers with examples, instead of the catalogue")
 	only := flag.String("only", "", "name of a Parser, or part of it")
 	sh := flag.String("show", "", "")
 	flag.Parse()
-	if *sh != "" {
-		show(*sh)
-		return
+	feeds, err := catalog.Load()
+	if *examples != "" {
+		feeds, err = parsersOf(*examples)
 	}
-	results, err := measure(*only)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "infer:", err)
 		os.Exit(1)
 	}
+	if *sh != "" {
+		show(feeds, *sh)
+		return
+	}
+	results := measure(feeds, *only)
 	report(results, *verbose)
 }
 
-// measure compares all Parsers of the catalogue, once each.
-func measure(only string) ([]*result, error) {
-	feeds, err := catalog.Load()
+// parsersOf reads the Parsers of a folder.
+func parsersOf(dir string) ([]catalog.Feed, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil {
 		return nil, err
 	}
+	var out []catalog.Feed
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for doc := range strings.SplitSeq(string(data), "\n---\n") {
+			var f catalog.Feed
+			if err := yaml.Unmarshal([]byte(doc), &f.Parser); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+			if f.Parser.Kind == "Parser" && f.Parser.Spec.Base == nil {
+				out = append(out, f)
+			}
+		}
+	}
+	return out, nil
+}
+
+// measure compares all Parsers, once each.
+func measure(feeds []catalog.Feed, only string) []*result {
 	seen := map[string]bool{}
 	var out []*result
 	for i := range feeds {
@@ -49,7 +79,7 @@ func measure(only string) ([]*result, error) {
 			out = append(out, r)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // tally counts verdicts.
@@ -106,10 +136,8 @@ func report(results []*result, verbose bool) {
 			share(t.all, right), share(t.all, asked), share(t.all, missed), share(t.all, wrong),
 			share(t.fields, right), share(t.fields, asked), share(t.fields, missed), share(t.fields, wrong))
 	}
-	for _, f := range []string{"csv", "json", "jsonLines", "text"} {
-		if byFormat[f] != nil {
-			row(f, byFormat[f])
-		}
+	for _, f := range slices.Sorted(maps.Keys(byFormat)) {
+		row(f, byFormat[f])
 	}
 	row("all", &all)
 	fmt.Printf("%d columns, %d of them fields of the event; %.1f ms a feed\n", sum(all.all), sum(all.fields), took.Seconds()*1000/float64(max(len(results), 1)))

@@ -7,8 +7,7 @@ import (
 	"github.com/weir-project/weir/pipeline/infer"
 )
 
-func show(name string) {
-	feeds, _ := catalog.Load()
+func show(feeds []catalog.Feed, name string) {
 	for i := range feeds {
 		if feeds[i].Parser.Name != name {
 			continue
