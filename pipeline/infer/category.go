@@ -104,7 +104,7 @@ func valueCategory(v string) string {
 
 // proposeCategory is for columns whose values say what a record is about.
 func (d *drafting) proposeCategory(c *column) []proposal {
-	if !categoryWords.any(c.words) || c.array || c.wordy() > 6 || len(c.distinct) > 64 || set("desc description family alias id").any(c.words) {
+	if !categoryWords.any(c.words) || c.array || c.wordy() > 6 || len(c.distinct) > 64 || set("desc description family alias id name").any(c.words) {
 		return nil
 	}
 	entries, found, all := map[string]string{}, 0, 0

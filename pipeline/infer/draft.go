@@ -28,7 +28,7 @@ type drafting struct {
 	// words that say what the feed is about: all of them; those of its URL and
 	// file name; those of its comments.
 	feedWords, hostWords, nameWords, commentWords []string
-	empty                              []string // columns without values
+	empty                                         []string // columns without values
 }
 
 // planned is a rule with the choice that it came from.
@@ -219,7 +219,7 @@ func (d *drafting) add(p *proposal) {
 		rule.From = []string{c.name}
 	}
 	switch {
-	case isIdentity(p.field):
+	case isIdentity(p.field), p.rule.Extract != "":
 		d.nullsOf(c, &rule)
 	case rule.Values != nil && p.field == "category":
 		d.nullsOf(c, &rule)
@@ -232,14 +232,36 @@ func (d *drafting) add(p *proposal) {
 		d.nullsOf(c, &rule)
 		rule.OnInvalid = v1alpha1.InvalidDrop
 	}
-	if p.field == "ip" && d.fields["observable"] == nil && c.share(ipKinds) < 1 && c.share(strongKinds) > c.share(ipKinds) {
+	if p.field == "ip" && rule.Extract == "" && d.fields["observable"] == nil && c.share(ipKinds) < 1 && c.share(strongKinds) > c.share(ipKinds) {
 		rule.Field = "observable"
 		p.reason += ", and some others"
 	}
 	if c.padded() && p.field == "ip" {
 		rule.Transform = append(rule.Transform, v1alpha1.TransformUnpadOctets)
 	}
+	if rule.When == "" && (p.field == "asn" || p.field == "cc" || p.field == "rdns") {
+		rule.When = d.withAddress()
+	}
 	d.plan(rule, Choice{About: c.name, Field: rule.Field, Chosen: rule.Field, Confidence: p.confidence, Reason: p.reason, Alternatives: p.others})
+	for _, r := range p.more {
+		d.plan(r, Choice{About: c.name, Field: r.Field, Chosen: r.Field, Confidence: p.confidence, Reason: p.reason})
+	}
+}
+
+// withAddress is the condition that a record has an address, "" if all have: what
+// is about an address needs one.
+func (d *drafting) withAddress() string {
+	if c := d.fields["ip"]; c != nil {
+		if d.allHave(c) && c.share(ipKinds|drift.IPPort) == 1 {
+			return ""
+		}
+		return d.celHas(c)
+	}
+	c := d.fields["observable"]
+	if c == nil || c.share(ipKinds|drift.IPPort) == 1 {
+		return ""
+	}
+	return d.celName(c) + ".matches(r'^\\[?[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+\\]?(?::\\d+)?$')"
 }
 
 func (d *drafting) plan(rule v1alpha1.MappingRule, c Choice) {

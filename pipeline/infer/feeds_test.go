@@ -111,6 +111,28 @@ var feeds = []struct {
 		want:   map[string]string{"cveID": "cves", "dateAdded": "time", "dueDate": "extra.due_date", "vendor": "extra.vendor"},
 	},
 	{
+		name: "addresses with ports at both ends", url: "https://feeds.example.org/ddos.csv", format: "CSV",
+		sample: "Source IP\tTarget\tProtocol\tTime (UTC)\tPackets\n192.0.2.1:50123\t198.51.100.4:53\tUDP\t20.11.2026 08:15\t12000\n192.0.2.2:50124\t198.51.100.4:53\tUDP\t20.11.2026 08:16\t500\n",
+		want:   map[string]string{"Source IP": "ip", "Target": "dip", "Protocol": "proto", "Time (UTC)": "time", "Packets": "count"},
+	},
+	{
+		name: "names in a comment with a label", url: "https://feeds.example.org/ips.csv", format: `"|"`,
+		sample: "# Feed generated: 2026-11-20\n# Fields: date | ip | asn | as_name | country | score\n2026-11-20 10:00:00 | 192.0.2.1 | AS64496 | EXAMPLE, Inc. | DE | 3\n" +
+			"2026-11-20 10:00:01 | 192.0.2.2 | AS64497 | OTHER, Inc. | US | 99\n",
+		want: map[string]string{"date": "time", "ip": "ip", "asn": "asn", "country": "cc", "as_name": "extra.as_name", "score": "confidence?"},
+	},
+	{
+		name: "what is about an address beside names", url: "https://feeds.example.org/c2.json", format: "JSON",
+		sample: `{"results":[{"indicator":{"value":"bad.example.com"},"threat":{"family":"lumma"},"seen":{"first":"2026-11-01T08:15:30Z","last":"2026-11-20T08:15:30Z"},"geo":{"asn":64496}},
+{"indicator":{"value":"192.0.2.1"},"threat":{"family":"lumma"},"seen":{"first":"2026-11-02T08:15:30Z","last":"2026-11-20T08:15:30Z"},"geo":{"asn":64497}}]}`,
+		want: map[string]string{"indicator.value": "observable", "threat.family": "name", "seen.first": "time", "seen.last": "last_seen", "geo.asn": "asn"},
+	},
+	{
+		name: "names of threats that sound like categories", url: "https://feeds.example.org/d.csv", format: "CSV",
+		sample: "url,threat_name,detected_at,is_active\nhttp://a.example.com/x,Trojan.Gen,2026-11-20T08:15:30+02:00,true\nhttp://b.example.com/x,N/A,2026-11-20T08:16:30+02:00,false\n",
+		want:   map[string]string{"url": "url", "threat_name": "name", "detected_at": "time", "is_active": "extra.is_active"},
+	},
+	{
 		name: "a hosts file", url: "https://feeds.example.org/hosts", format: "a hosts file",
 		sample: "# block list\n0.0.0.0 bad.example.com\n0.0.0.0 worse.example.net\n",
 		want:   map[string]string{"host": "fqdn"},

@@ -24,6 +24,8 @@ type format struct {
 	skip []v1alpha1.SkipRule
 	// other reports a row that skip passes over.
 	other func(row []string) bool
+	// regular: all rows of a table have the same number of cells, and not just two.
+	regular bool
 	// unnamed: the names of the columns are made up.
 	unnamed bool
 	// choices were made on the way.
@@ -49,7 +51,8 @@ func (t *text) formats() ([]format, error) {
 	if f := t.mail(start); f != nil {
 		return []format{*f}, nil
 	}
-	found := slices.Concat(t.special(), t.tables(), t.lists())
+	tables := t.tables()
+	found := slices.Concat(t.special(), tables, t.lists(len(tables) > 0 && tables[0].regular))
 	if len(found) == 0 {
 		found = append(found, t.wholeLines(0.2, "no line looks like a record that is known"))
 	}

@@ -145,7 +145,7 @@ func TestLayoutsOfTimes(t *testing.T) {
 			continue
 		}
 		spec := v1alpha1.ParserSpec{Input: v1alpha1.InputSpec{JSON: &v1alpha1.JSONSpec{}}, Constants: map[string]string{"category": "other"},
-			Mapping: []v1alpha1.MappingRule{{Field: "time", From: []string{"t"}, Time: &v1alpha1.TimeSpec{Layouts: got.layouts}}, {Field: "name", Value: ptr("x")}},
+			Mapping:  []v1alpha1.MappingRule{{Field: "time", From: []string{"t"}, Time: &v1alpha1.TimeSpec{Layouts: got.layouts}}, {Field: "name", Value: ptr("x")}},
 			Examples: []v1alpha1.Example{{Name: "x", Input: fmt.Sprintf(`{"t": %q}`, value)}}}
 		for _, r := range parse.RunExamples(&spec) {
 			if strings.Contains(r.Diff, "rejected") {

@@ -136,8 +136,9 @@ func (t *text) oneValue(lines []string) (share, remarked float64) {
 // bareHost are names with dots whose top-level domain may be none that is known.
 var bareHost = regexp.MustCompile(`^(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]+$`)
 
-// lists are one value a line, and lines that are taken apart by a pattern.
-func (t *text) lists() []format {
+// lists are one value a line, and lines that are taken apart by a pattern, unless
+// they are a regular table.
+func (t *text) lists(regular bool) []format {
 	lines := t.data[:min(len(t.data), maxDialectLines)]
 	if len(lines) == 0 {
 		return nil
@@ -146,7 +147,7 @@ func (t *text) lists() []format {
 	if share, remarked := t.oneValue(lines); share >= 0.3 {
 		out = append(out, t.valueList(lines, share, remarked))
 	}
-	if f := t.templates(lines); f != nil {
+	if f := t.templates(lines); f != nil && !regular {
 		out = append(out, *f)
 	}
 	return out
@@ -298,7 +299,7 @@ func (t *text) templates(lines []string) *format {
 		reason: fmt.Sprintf("%d of %d lines are built alike", len(g), len(lines)),
 		input:  v1alpha1.InputSpec{Text: &v1alpha1.TextSpec{Comment: t.comment, Pattern: "^" + pattern + "$"}}, unnamed: !known}
 	if share < 1 {
-		f.score = 0.75 * share
+		f.score, f.confidence = 0.75*share, 0.9*share
 		f.input.Text.Pattern = `^(?:` + pattern + `|.*)$`
 		f.skip = append(f.skip, v1alpha1.SkipRule{Reason: "other-line", When: fmt.Sprintf(`record.%s == ""`, names[0])})
 		f.other = func(row []string) bool { return row[0] == "" }

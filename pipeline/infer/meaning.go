@@ -115,7 +115,11 @@ func (d *drafting) celHas(c *column) string {
 		if next >= 0 {
 			end = i + next
 		}
-		fmt.Fprintf(&b, "has(%s) && ", name[:end])
+		if list, ok := strings.CutSuffix(name[:end], "[0]"); ok {
+			fmt.Fprintf(&b, "has(%[1]s) && size(%[1]s) > 0 && ", list)
+		} else {
+			fmt.Fprintf(&b, "has(%s) && ", name[:end])
+		}
 		if i = end + 1; next < 0 {
 			break
 		}

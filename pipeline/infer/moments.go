@@ -41,13 +41,13 @@ func momentOf(c *column, inExploded bool) moment {
 		m.role = "other"
 	case lastWords.any(w):
 		m.role = "last"
-		m.rank = pick2(set("seen online active reported sighting report activity").any(w), 0, 1)
+		m.rank = pick2(set("seen online active reported sighting report activity").any(append(slices.Clone(w), c.parents...)), 0, 1)
 	case own && !refWords.any(c.parents):
 		m.role = "event"
 		m.rank = len(w)
 	case firstWords.any(w):
 		m.role = "first"
-		m.rank = pick2(set("first seen").any(w), 0, pick2(set("added submission detected detection discovered reported").any(w), 1, 2))
+		m.rank = pick2(set("first seen").any(append(slices.Clone(w), c.parents...)), 0, pick2(set("added submission detected detection discovered reported").any(w), 1, 2))
 	case timeWords.any(w):
 		m.role, m.rank = "event", 5
 	case c.invented() || len(w) == 0:

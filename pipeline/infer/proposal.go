@@ -20,6 +20,8 @@ type proposal struct {
 	others     []string
 	// rule is the rule, where it is more than field and from.
 	rule v1alpha1.MappingRule
+	// more are rules for what else is in the value.
+	more []v1alpha1.MappingRule
 	// keep: the column also goes to extra as it is.
 	keep bool
 }
@@ -66,6 +68,8 @@ func (d *drafting) proposeStrong(c *column) []proposal {
 		return d.proposeAddress(c)
 	case c.kindIs(drift.CIDR4 | drift.CIDR6 | drift.IPRange):
 		return one("extra.network", 0.9, "the values are networks")
+	case c.kindIs(drift.IPPort) && d.bothEnds():
+		return d.proposeEnd(c)
 	case c.kindIs(drift.IPPort | hostPort):
 		return one("observable", 0.93, "the values are hosts with ports")
 	case c.kindIs(drift.URL):
@@ -115,6 +119,30 @@ func (d *drafting) proposeCVEs(c *column) []proposal {
 		break
 	}
 	return []proposal{p}
+}
+
+// bothEnds reports whether one column has the source with its port, and another
+// the destination.
+func (d *drafting) bothEnds() bool {
+	source, dest := false, false
+	for _, c := range d.columns {
+		if c.kindIs(drift.IPPort) {
+			source = source || sourceWords.any(c.words)
+			dest = dest || !sourceWords.any(c.words) && (destWords.any(c.words) || slices.Contains(c.words, "target"))
+		}
+	}
+	return source && dest
+}
+
+// proposeEnd takes address and port of one end apart.
+func (d *drafting) proposeEnd(c *column) []proposal {
+	address, port := "dip", "dport"
+	if sourceWords.any(c.words) {
+		address, port = "ip", "sport"
+	}
+	return []proposal{{field: address, confidence: 0.9, reason: "the values are addresses with ports, and another column has the other end",
+		rule: v1alpha1.MappingRule{Extract: `^\[?([0-9A-Fa-f.:]+?)\]?:\d+$`},
+		more: []v1alpha1.MappingRule{{Field: port, From: []string{c.name}, Extract: `:(\d+)$`, OnInvalid: v1alpha1.InvalidDrop}}}}
 }
 
 func (d *drafting) proposeMixed(c *column) []proposal {

@@ -226,6 +226,7 @@ func (t *text) table(d *dialect) format {
 	share := float64(d.fitting) / float64(len(d.rows))
 	f.confidence = min(0.95, 0.4+0.55*share*share)
 	f.reason = fmt.Sprintf("%d of %d rows have %d cells", d.fitting, len(d.rows), d.width)
+	f.regular = share == 1 && d.width > 2
 	f.name = fmt.Sprintf("CSV with the delimiter %q", d.delimiter)
 	t.header(d, &f)
 	return f
@@ -353,7 +354,7 @@ func (t *text) commentedNames(d *dialect) (names []string, last bool) {
 		}
 		for _, candidate := range headerCandidates(line, d.delimiter, d.quote) {
 			if namesOf(candidate, d.width) {
-				return candidate, said == 0 && len(candidate) == d.width && direct(line, d)
+				return candidate, said == 0 && len(candidate) == d.width && direct(line, candidate, d)
 			}
 		}
 		said++
@@ -362,9 +363,9 @@ func (t *text) commentedNames(d *dialect) (names []string, last bool) {
 }
 
 // direct reports whether the CSV reader would find the same names in the line.
-func direct(line string, d *dialect) bool {
+func direct(line string, names []string, d *dialect) bool {
 	cells, closed := split(line, d.delimiter, d.quote)
-	return closed && len(cells) == d.width && namesOf(cells, d.width)
+	return closed && slices.Equal(cells, names)
 }
 
 // headerCandidates are the ways to read names out of a comment: as the rows are
@@ -372,7 +373,7 @@ func direct(line string, d *dialect) bool {
 func headerCandidates(line, delimiter, quote string) [][]string {
 	line = strings.TrimRight(line, " #*")
 	var out [][]string
-	for _, l := range []string{line, line[strings.Index(line, ": ")+1:]} {
+	for _, l := range []string{line[strings.Index(line, ": ")+1:], line} {
 		for _, del := range []string{delimiter, strings.TrimSpace(delimiter), ",", "|", "\t", ";"} {
 			if del == "" || !strings.Contains(l, del) {
 				continue

@@ -328,7 +328,9 @@ func yamlText(s string) string {
 }
 
 func printableText(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff })
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff
+	})
 }
 
 // yamlQuoted writes a text as JSON does, which YAML reads as well.

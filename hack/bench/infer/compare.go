@@ -49,9 +49,9 @@ type result struct {
 	chosen       string // category
 	// more are events of records that the catalogue passes over.
 	more, events, questions int
-	failed       error
-	took         time.Duration
-	bytes        int
+	failed                  error
+	took                    time.Duration
+	bytes                   int
 }
 
 // formatOf is the name of the format.
