@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/text/encoding/charmap"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -22,11 +23,11 @@ const (
 // examples keeps the first records and one of each other shape, with the events
 // that the draft makes of them.
 func (d *drafting) examples() error {
-	payload := d.payload()
+	payload := d.encoded(d.payload())
 	x := v1alpha1.Example{Name: "the first records of the sample, and one of each other shape"}
 	o, err := d.runOn(payload, 256)
 	if (err != nil || o.broken != nil || o.stats.Events == 0) && len(d.text.sample.Data) <= 2*exampleBytes && !d.text.sample.Truncated {
-		payload = d.text.sample.Data
+		payload = d.encoded(d.text.sample.Data)
 		x.Name = "the sample"
 		o, err = d.runOn(payload, 256)
 	}
@@ -37,9 +38,12 @@ func (d *drafting) examples() error {
 		d.choose(Choice{About: "examples", Chosen: "none", Confidence: 0.3, Reason: "no part of the sample is small enough to be one"})
 		return nil
 	}
-	if strings.HasPrefix(string(payload), "PK") || !utf8.Valid(payload) {
+	switch {
+	case d.text.charset != "":
+		x.Input = d.decoded(payload)
+	case strings.HasPrefix(string(payload), "PK") || !utf8.Valid(payload):
 		x.InputBase64 = base64.StdEncoding.EncodeToString(payload)
-	} else {
+	default:
 		x.Input = string(payload)
 	}
 	if d.text.sample.URL != "" {
@@ -58,6 +62,34 @@ func (d *drafting) examples() error {
 	d.draft.Parser.Spec.Examples = []v1alpha1.Example{x}
 	d.note()
 	return nil
+}
+
+// encoded is a payload in the character set of the sample, without what the
+// character set does not have.
+func (d *drafting) encoded(payload []byte) []byte {
+	if d.text.charset == "" {
+		return payload
+	}
+	s := string(payload)
+	if !utf8.Valid(payload) {
+		s = d.decoded(payload)
+	}
+	var out []byte
+	for _, r := range s {
+		if b, ok := charmap.Windows1252.EncodeRune(r); ok && r != utf8.RuneError {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// decoded is a payload in the character set of the sample as Unicode.
+func (d *drafting) decoded(payload []byte) string {
+	var b strings.Builder
+	for _, c := range payload {
+		b.WriteRune(charmap.Windows1252.DecodeByte(c))
+	}
+	return b.String()
 }
 
 // stableReason is the part of a reason that does not depend on values.

@@ -144,7 +144,7 @@ func (t *text) jsonSequence() *format {
 		if !ok || !strings.HasSuffix(name, "jsonl") && !strings.HasSuffix(name, "ndjson") && recordPaths(o) != nil {
 			return nil
 		}
-		if !strings.HasSuffix(name, "jsonl") && !strings.HasSuffix(name, "ndjson") && v1Vocabulary(docs) == "" {
+		if !strings.HasSuffix(name, "jsonl") && !strings.HasSuffix(name, "ndjson") && vocabularyIn(docs) == "" {
 			f := t.ofJSON("JSON lines", v1alpha1.InputSpec{JSONLines: &v1alpha1.JSONLinesSpec{}}, docs, "its only line is one object")
 			f.confidence = 0.55
 			f.others = []string{"json (one document that is the only record)"}
@@ -158,7 +158,7 @@ func (t *text) jsonSequence() *format {
 // ofJSON is the format, or the vocabulary that its documents speak.
 func (t *text) ofJSON(name string, in v1alpha1.InputSpec, docs []any, reason string) format {
 	f := format{name: name, input: in, confidence: 0.95, reason: reason, score: 1}
-	if v := v1Vocabulary(docs); v != "" {
+	if v := vocabularyIn(docs); v != "" {
 		return vocabularyFormat(v)
 	}
 	return f
@@ -185,8 +185,8 @@ func vocabularyFormat(v string) format {
 	return f
 }
 
-// v1Vocabulary recognizes a vocabulary of JSON by what its objects must have.
-func v1Vocabulary(docs []any) string {
+// vocabularyIn recognizes a vocabulary of JSON by what its objects must have.
+func vocabularyIn(docs []any) string {
 	for _, doc := range docs {
 		if list, ok := doc.([]any); ok && len(list) > 0 {
 			doc = list[0]

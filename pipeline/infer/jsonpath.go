@@ -30,7 +30,7 @@ func (t *text) document(doc any) []format {
 		places = []place{{records: len(list), sample: list}}
 	}
 	slices.SortStableFunc(places, func(a, b place) int { return b.weight() - a.weight() })
-	if v := v1Vocabulary([]any{doc}); v != "" {
+	if v := vocabularyIn([]any{doc}); v != "" {
 		return []format{vocabularyFormat(v)}
 	}
 	if len(places) == 0 {
@@ -38,7 +38,7 @@ func (t *text) document(doc any) []format {
 			reason: "the document has no list of records: it is the only one"}}
 	}
 	best := places[0]
-	if v := v1Vocabulary(best.sample); v != "" && best.path == "" {
+	if v := vocabularyIn(best.sample); v != "" && best.path == "" {
 		return []format{vocabularyFormat(v)}
 	}
 	f := format{name: "JSON", input: v1alpha1.InputSpec{JSON: &v1alpha1.JSONSpec{Records: best.path}}, confidence: 0.95, score: 1,

@@ -41,13 +41,13 @@ func momentOf(c *column, inExploded bool) moment {
 		m.role = "other"
 	case lastWords.any(w):
 		m.role = "last"
-		m.rank = pick2(set("seen online active reported sighting report activity").any(append(slices.Clone(w), c.parents...)), 0, 1)
+		m.rank = pick(set("seen online active reported sighting report activity").any(append(slices.Clone(w), c.parents...)), 0, 1)
 	case own && !refWords.any(c.parents):
 		m.role = "event"
 		m.rank = len(w)
 	case firstWords.any(w):
 		m.role = "first"
-		m.rank = pick2(set("first seen").any(append(slices.Clone(w), c.parents...)), 0, pick2(set("added submission detected detection discovered reported").any(w), 1, 2))
+		m.rank = pick(set("first seen").any(append(slices.Clone(w), c.parents...)), 0, pick(set("added submission detected detection discovered reported").any(w), 1, 2))
 	case timeWords.any(w):
 		m.role, m.rank = "event", 5
 	case c.invented() || len(w) == 0:
@@ -59,13 +59,6 @@ func momentOf(c *column, inExploded bool) moment {
 		m.rank += 3
 	}
 	return m
-}
-
-func pick2(first bool, a, b int) int {
-	if first {
-		return a
-	}
-	return b
 }
 
 // mapTimes says which column is the time of an event. A list of what was active
@@ -138,7 +131,7 @@ func (d *drafting) mainTime(by map[string][]moment) (m *moment, confidence float
 		if set("updated update modified modification changed").any(last.column.words) {
 			return first, 0.55, "of what is found, the first time counts; of what changes, the last"
 		}
-		return first, pick3(first.rank%3 == 0, 0.8, 0.65), "of what is found, the first time counts"
+		return first, pick(first.rank%3 == 0, 0.8, 0.65), "of what is found, the first time counts"
 	case first != nil:
 		return first, 0.9, "it is the only time that says when it was found"
 	case last != nil:
@@ -152,13 +145,6 @@ func (d *drafting) mainTime(by map[string][]moment) (m *moment, confidence float
 // unsure reports whether there is a question about something.
 func (d *drafting) unsure(about string) bool {
 	return slices.ContainsFunc(d.draft.Choices, func(c Choice) bool { return c.About == about && c.Question() })
-}
-
-func pick3(first bool, a, b float64) float64 {
-	if first {
-		return a
-	}
-	return b
 }
 
 // addTime makes the rule of a time.

@@ -282,7 +282,8 @@ func (w *layoutWriter) word(s string) {
 	}
 }
 
-func pick(first bool, a, b string) string {
+// pick is a if first, b otherwise.
+func pick[T any](first bool, a, b T) T {
 	if first {
 		return a
 	}

@@ -20,24 +20,29 @@ import (
 
 func main() {
 	verbose := flag.Bool("v", false, "print each difference")
+	only := flag.String("only", "", "part of the names of Parsers")
 	examples := flag.String("examples", "", "folder of Parsers with examples, instead of the catalogue")
-	only := flag.String("only", "", "name of a Parser, or part of it")
-	sh := flag.String("show", "", "")
+	draft := flag.String("show", "", "name of a Parser: print its draft and every choice")
 	flag.Parse()
-	feeds, err := catalog.Load()
-	if *examples != "" {
-		feeds, err = parsersOf(*examples)
-	}
-	if err != nil {
+	if err := bench(*examples, *only, *draft, *verbose); err != nil {
 		fmt.Fprintln(os.Stderr, "infer:", err)
 		os.Exit(1)
 	}
-	if *sh != "" {
-		show(feeds, *sh)
-		return
+}
+
+func bench(examples, only, draft string, verbose bool) error {
+	feeds, err := catalog.Load()
+	if examples != "" {
+		feeds, err = parsersOf(examples)
 	}
-	results := measure(feeds, *only)
-	report(results, *verbose)
+	if err != nil {
+		return err
+	}
+	if draft != "" {
+		return show(os.Stdout, feeds, draft)
+	}
+	report(measure(feeds, only), verbose)
+	return nil
 }
 
 // parsersOf reads the Parsers of a folder.

@@ -2,26 +2,32 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/weir-project/weir/config/catalog"
 	"github.com/weir-project/weir/pipeline/infer"
 )
 
-func show(feeds []catalog.Feed, name string) {
+// show prints the draft of one Parser, and every choice.
+func show(w io.Writer, feeds []catalog.Feed, name string) error {
 	for i := range feeds {
-		if feeds[i].Parser.Name != name {
+		f := &feeds[i]
+		if f.Parser.Name != name {
 			continue
 		}
-		s, _ := sample(&feeds[i])
-		d, err := infer.Infer(s, infer.Options{Provider: feeds[i].Source.Spec.Provider, Channel: feeds[i].Source.Spec.Channel})
+		s, ok := sample(f)
+		if !ok {
+			return fmt.Errorf("%s has no example that becomes events", name)
+		}
+		d, err := infer.Infer(s, infer.Options{Provider: f.Source.Spec.Provider, Channel: f.Source.Spec.Channel})
 		if err != nil {
-			fmt.Println(err)
-			return
+			return err
 		}
-		fmt.Println(string(d.YAML()))
+		fmt.Fprintf(w, "%s\n", d.YAML())
 		for _, c := range d.Choices {
-			fmt.Println(c)
+			fmt.Fprintln(w, c)
 		}
-		return
+		return nil
 	}
+	return fmt.Errorf("there is no Parser %s", name)
 }
