@@ -53,49 +53,65 @@ func one(field string, confidence float64, format string, args ...any) []proposa
 
 // proposeStrong is for values that hardly mean something else.
 func (d *drafting) proposeStrong(c *column) []proposal {
-	w := c.words
 	switch {
-	case printWords.any(w):
+	case printWords.any(c.words):
 		return one("extra", 0.9, "the name says that it is a fingerprint")
-	case c.array && c.kindIs(drift.IPPort) && !d.others(c, strongKinds) && addressWords.any(w) && !set("exit").any(w):
-		return []proposal{{field: "observable", confidence: 0.55, reason: "the values are lists of addresses with ports; the first is taken",
-			rule: v1alpha1.MappingRule{From: []string{c.name + "[0]"}}, keep: true, others: []string{"explode"}}}
 	case c.array && !c.kindIs(drift.CVE) && !c.kindIs(ipKinds):
-		return nil
+		return d.proposeList(c)
 	case c.mixed():
 		return d.proposeMixed(c)
 	case c.kindIs(ipKinds):
 		return d.proposeAddress(c)
-	case c.kindIs(drift.CIDR4 | drift.CIDR6 | drift.IPRange):
-		return one("extra.network", 0.9, "the values are networks")
 	case c.kindIs(drift.IPPort) && d.bothEnds():
 		return d.proposeEnd(c)
-	case c.kindIs(drift.IPPort | hostPort):
-		return one("observable", 0.93, "the values are hosts with ports")
 	case c.kindIs(drift.URL):
 		return d.proposeURL(c)
-	case c.kindIs(bareURL):
-		return one("observable", 0.75, "the values are URLs without a scheme")
 	case c.kindIs(drift.FQDN):
 		return d.proposeName(c)
 	case c.kindIs(drift.Email):
-		if d.has(ipKinds|drift.CIDR4|drift.CIDR6, 1) && len(d.columns) > 1 {
-			return []proposal{{field: "extra", confidence: 0.55, others: []string{"email"}, reason: "the values are e-mail addresses, of whom to tell, it seems"}}
-		}
-		if set("email mail emails").any(w) && !dropWords.any(w) || len(d.columns) == 1 {
-			return one("email", 0.85, "the values are e-mail addresses")
-		}
-		return one("extra", 0.7, "the values are e-mail addresses, but the name does not say that it is about them")
+		return d.proposeEmail(c)
 	case c.kindIs(drift.SHA256 | drift.SHA1 | drift.MD5):
 		return d.proposeHash(c)
+	case iocWords.any(c.words) && c.kind&strongKinds == 0 && c.share(strongKinds) >= 0.5:
+		return one("observable", 0.55, "some of the values are of several kinds (%s), the others of none", c.kindNames())
+	}
+	return d.proposePlain(c)
+}
+
+// proposePlain is for kinds that have one meaning.
+func (d *drafting) proposePlain(c *column) []proposal {
+	switch {
+	case c.kindIs(drift.CIDR4 | drift.CIDR6 | drift.IPRange):
+		return one("extra.network", 0.9, "the values are networks")
+	case c.kindIs(drift.IPPort | hostPort):
+		return one("observable", 0.93, "the values are hosts with ports")
+	case c.kindIs(bareURL):
+		return one("observable", 0.75, "the values are URLs without a scheme")
 	case c.kindIs(drift.CVE):
 		return one("cves", 0.95, "the values are CVE ids")
-	case iocWords.any(w) && c.share(strongKinds) >= 0.5:
-		return one("observable", 0.55, "some of the values are of several kinds (%s), the others of none", c.kindNames())
 	case c.contains(cveInside):
 		return d.proposeCVEs(c)
 	}
 	return nil
+}
+
+// proposeList is for arrays: an event has one of most things.
+func (d *drafting) proposeList(c *column) []proposal {
+	if !c.kindIs(drift.IPPort) || d.others(c, strongKinds) || !addressWords.any(c.words) || slices.Contains(c.words, "exit") {
+		return nil
+	}
+	return []proposal{{field: "observable", confidence: 0.55, reason: "the values are lists of addresses with ports; the first is taken",
+		rule: v1alpha1.MappingRule{From: []string{c.name + "[0]"}}, keep: true, others: []string{"explode"}}}
+}
+
+func (d *drafting) proposeEmail(c *column) []proposal {
+	switch {
+	case d.has(ipKinds|drift.CIDR4|drift.CIDR6, 1) && len(d.columns) > 1:
+		return []proposal{{field: "extra", confidence: 0.55, others: []string{"email"}, reason: "the values are e-mail addresses, of whom to tell, it seems"}}
+	case set("email mail emails").any(c.words) && !dropWords.any(c.words), len(d.columns) == 1:
+		return one("email", 0.85, "the values are e-mail addresses")
+	}
+	return one("extra", 0.7, "the values are e-mail addresses, but the name does not say that it is about them")
 }
 
 // proposeCVEs is for text with CVE ids among others.
@@ -179,10 +195,7 @@ func (c *column) kindNames() string {
 func (d *drafting) proposeAddress(c *column) []proposal {
 	w := append(slices.Clone(c.words), c.parents...)
 	if c.array || inList(c.name) && d.others(c, ipKinds) {
-		if c.array && addressWords.any(c.words) && !set("exit resolved dns ns nameserver").any(c.words) && !d.others(c, strongKinds&^drift.CIDR4) {
-			return one("ip", 0.65, "the values are lists of addresses")
-		}
-		return one("extra", 0.65, "the values are lists of addresses; nothing says that they are what it is about")
+		return d.proposeAddresses(c)
 	}
 	switch {
 	case c.local():
@@ -201,6 +214,14 @@ func (d *drafting) proposeAddress(c *column) []proposal {
 		return one("ip", 0.93, "the values are addresses")
 	}
 	return one("ip", 0.88, "the values are addresses")
+}
+
+// proposeAddresses is for lists of addresses.
+func (d *drafting) proposeAddresses(c *column) []proposal {
+	if c.array && addressWords.any(c.words) && !set("exit resolved dns ns nameserver").any(c.words) && !d.others(c, strongKinds&^drift.CIDR4) {
+		return one("ip", 0.65, "the values are lists of addresses")
+	}
+	return one("extra", 0.65, "the values are lists of addresses; nothing says that they are what it is about")
 }
 
 // local reports whether all values are addresses of the machine itself, as hosts
@@ -320,44 +341,70 @@ func (d *drafting) about(words wordsOf) bool { return words.any(d.feedWords) }
 
 // proposeWeak is for values that mean something with a name only.
 func (d *drafting) proposeWeak(c *column) []proposal {
-	w := c.words
-	numeric := c.kindIs(drift.Int | drift.Float)
-	switch {
-	case c.array:
+	if c.array {
 		return nil
+	}
+	if p := d.proposeOfHost(c); p != nil {
+		return p
+	}
+	if c.unnamed && c.share(drift.Int) == 1 {
+		return []proposal{{field: "extra", confidence: 0.5, reason: "the values are numbers, and no name says what of", others: []string{"count", "dport", "asn", "confidence"}}}
+	}
+	if inList(c.name) {
+		return nil
+	}
+	if portWords.any(c.words) && c.share(drift.Port) >= mostly {
+		return d.proposePort(c)
+	}
+	if c.kindIs(drift.Int | drift.Float) {
+		return d.proposeNumber(c)
+	}
+	if set("confidence reliability certainty").any(c.words) && c.levels() >= mostly {
+		return []proposal{{field: "confidence", confidence: 0.9, reason: "the values are levels", rule: levelRule()}}
+	}
+	if c.share(drift.Bool) == 1 && c.boolean {
+		return nil
+	}
+	return d.proposeText(c)
+}
+
+// proposeOfHost is for what is about an address, and for marks of a record.
+func (d *drafting) proposeOfHost(c *column) []proposal {
+	w := c.words
+	switch {
 	case c.share(proto) >= mostly && !inList(c.name) && (protoWords.any(w) || c.invented()):
 		return one("proto", 0.93, "the values are transport protocols")
 	case slices.Contains(w, "tlp"):
 		return one("tlp", 0.9, "the name says TLP")
 	case destWords.any(w) && (asnWords.any(w) || countryWords.any(w)) && d.hasSource(c):
 		return one("extra", 0.8, "it is about the destination; the event has a field for that of the source only")
-	case asnWords.any(w) && (c.share(drift.ASN) >= mostly) && !asNameWords.any(w):
+	case asnWords.any(w) && c.share(drift.ASN) >= mostly && !asNameWords.any(w):
 		return one("asn", 0.93, "the values are AS numbers")
 	case c.share(drift.ASN) >= mostly && c.share(drift.Int) == 0:
 		return one("asn", 0.8, "the values are AS numbers")
-	case countryWords.any(w) && c.share(drift.CC) >= mostly && !set("name").any(w):
-		return one("cc", 0.93, "the values are country codes")
-	case c.unnamed && c.share(drift.CC) >= mostly && c.share(drift.Bool) == 0:
-		return one("cc", 0.55, "the values may be country codes")
-	case c.unnamed && c.share(drift.Int) == 1:
-		return []proposal{{field: "extra", confidence: 0.5, reason: "the values are numbers, and no name says what of", others: []string{"count", "dport", "asn", "confidence"}}}
-	case inList(c.name) && !asnWords.any(w) && !countryWords.any(w):
-		return nil
-	case portWords.any(w) && c.share(drift.Port) >= mostly:
-		return d.proposePort(c)
-	case numeric && isScore(c):
-		return d.proposeScore(c)
-	case !numeric && set("confidence reliability certainty").any(w) && c.levels() >= mostly:
-		return []proposal{{field: "confidence", confidence: 0.9, reason: "the values are levels", rule: levelRule()}}
-	case numeric && isCount(c):
-		return one("count", 0.82, "the values are numbers, and the name says how often")
-	case numeric || c.share(drift.Bool) == 1 && c.boolean:
+	}
+	if c.share(drift.CC) < mostly {
 		return nil
 	}
-	return d.proposeText(c)
+	switch {
+	case countryWords.any(w) && !slices.Contains(w, "name"):
+		return one("cc", 0.93, "the values are country codes")
+	case c.unnamed && c.share(drift.Bool) == 0:
+		return one("cc", 0.55, "the values may be country codes")
+	}
+	return nil
 }
 
-func (c *column) invented() bool { return c.unnamed || strings.HasPrefix(c.name, "column_") }
+// proposeNumber is for scores and counts.
+func (d *drafting) proposeNumber(c *column) []proposal {
+	switch {
+	case isScore(c):
+		return d.proposeScore(c)
+	case isCount(c):
+		return one("count", 0.82, "the values are numbers, and the name says how often")
+	}
+	return nil
+}
 
 // others reports whether another column says what an event is about, by one of
 // the kinds.
