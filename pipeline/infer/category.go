@@ -133,46 +133,17 @@ func (d *drafting) proposeCategory(c *column) []proposal {
 // guessCategory is the category of all events, by the words of the feed and the
 // kinds that its records have.
 func (d *drafting) guessCategory() {
-	weights := map[string]float64{}
-	add := func(words []string, factor float64, inside bool) {
-		for i, w := range words {
-			pair := w
-			if i > 0 {
-				pair = words[i-1] + w
-			}
-			for _, h := range hints {
-				if known := set(h.words); known[w] || known[pair] || inside && h.within(w) {
-					weights[h.category] += factor * h.weight
-				}
-			}
-		}
-	}
-	add(tokens(d.opts.Channel), 2, true)
-	add(tokens(d.opts.Provider), 1, false)
-	add(d.hostWords, 0.7, false)
-	add(d.nameWords, 1.5, true)
-	add(d.commentWords, 0.5, true)
+	weights := categoryWeights{}
+	weights.add(tokens(d.opts.Channel), 2, true)
+	weights.add(tokens(d.opts.Provider), 1, false)
+	weights.add(d.hostWords, 0.7, false)
+	weights.add(d.nameWords, 1.5, true)
+	weights.add(d.commentWords, 0.5, true)
 	for _, c := range d.columns {
-		if !refWords.any(c.words) && !c.boolean && c.nonNull > 0 {
-			add(c.words, 0.4, true)
-		}
-		if len(c.distinct) <= 3 && c.kind&^(drift.Text|drift.CC|drift.Bool) == 0 {
-			for v := range c.distinct {
-				if len(v) < 60 {
-					add(tokens(v), 0.2, true)
-				}
-			}
-		}
+		weights.addColumn(c)
 	}
 	d.categoryByKind(weights)
-	best, second := "other", ""
-	for _, h := range hints {
-		if w := weights[h.category]; w > weights[best] {
-			best, second = h.category, best
-		} else if h.category != best && w > weights[second] {
-			second = h.category
-		}
-	}
+	best, second := weights.best()
 	top := weights[best]
 	confidence := top / (top + weights[second] + 0.6)
 	choice := Choice{About: "category", Field: "category", Chosen: best, Confidence: min(confidence, 0.9), Reason: "by the words of its name, URL, comments and columns"}
@@ -189,8 +160,53 @@ func (d *drafting) guessCategory() {
 	d.choose(choice)
 }
 
+// categoryWeights is how much speaks for each category.
+type categoryWeights map[string]float64
+
+// add counts words; inside says that longer words are looked into.
+func (c categoryWeights) add(words []string, factor float64, inside bool) {
+	for i, w := range words {
+		pair := w
+		if i > 0 {
+			pair = words[i-1] + w
+		}
+		for _, h := range hints {
+			if known := set(h.words); known[w] || known[pair] || inside && h.within(w) {
+				c[h.category] += factor * h.weight
+			}
+		}
+	}
+}
+
+// addColumn counts the name of a column, and its values if they are few.
+func (c categoryWeights) addColumn(col *column) {
+	if !refWords.any(col.words) && !col.boolean && col.nonNull > 0 {
+		c.add(col.words, 0.4, true)
+	}
+	if len(col.distinct) > 3 || col.kind&^(drift.Text|drift.CC|drift.Bool) != 0 {
+		return
+	}
+	for v := range col.distinct {
+		if len(v) < 60 {
+			c.add(tokens(v), 0.2, true)
+		}
+	}
+}
+
+func (c categoryWeights) best() (best, second string) {
+	best = "other"
+	for _, h := range hints {
+		if w := c[h.category]; w > c[best] {
+			best, second = h.category, best
+		} else if h.category != best && w > c[second] {
+			second = h.category
+		}
+	}
+	return best, second
+}
+
 // categoryByKind adds what the fields of the draft speak for.
-func (d *drafting) categoryByKind(weights map[string]float64) {
+func (d *drafting) categoryByKind(weights categoryWeights) {
 	has := func(field string) bool { return d.fields[field] != nil }
 	switch {
 	case has("cves") && !has("ip") && !has("url"):

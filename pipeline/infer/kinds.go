@@ -66,14 +66,21 @@ func textKinds(s string) drift.Kinds {
 	if strings.ContainsAny(s, " \t,;") {
 		return 0
 	}
+	return pathKinds(s)
+}
+
+// pathKinds are a host with a port, or with a path.
+func pathKinds(s string) drift.Kinds {
 	if host, port, ok := strings.Cut(s, ":"); ok && drift.KindsOf(port)&drift.Port != 0 && likeHost(host) {
 		return hostPort
 	}
-	if host, path, ok := strings.Cut(s, "/"); ok && path != "" && !isNumber(path) {
-		host, port, ported := strings.Cut(host, ":")
-		if likeHost(host) && (!ported || drift.KindsOf(port)&drift.Port != 0) {
-			return bareURL
-		}
+	host, path, ok := strings.Cut(s, "/")
+	if !ok || path == "" || isNumber(path) {
+		return 0
+	}
+	host, port, ported := strings.Cut(host, ":")
+	if likeHost(host) && (!ported || drift.KindsOf(port)&drift.Port != 0) {
+		return bareURL
 	}
 	return 0
 }

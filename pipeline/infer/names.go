@@ -19,24 +19,40 @@ func tokens(s string) []string {
 	}
 	rs := []rune(s)
 	for i, r := range rs {
-		switch {
-		case !unicode.IsLetter(r) && !unicode.IsDigit(r):
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 			flush()
-			if r == '&' && i > 0 && i+1 < len(rs) && unicode.ToLower(rs[i-1]) == 'c' && unicode.ToLower(rs[i+1]) == 'c' {
+			if r == '&' && commandAndControl(rs, i) {
 				out = append(out, "c2")
 			}
 			continue
-		case unicode.IsUpper(r) && i > 0 && unicode.IsLower(rs[i-1]):
-			flush()
-		case unicode.IsUpper(r) && i > 0 && i+1 < len(rs) && unicode.IsUpper(rs[i-1]) && unicode.IsLower(rs[i+1]) && !acronym(rs, i):
-			flush()
-		case unicode.IsLower(r) && i > 1 && unicode.IsUpper(rs[i-1]) && unicode.IsUpper(rs[i-2]) && acronym(rs, i-1):
+		}
+		if begins(rs, i) {
 			flush()
 		}
 		b.WriteRune(r)
 	}
 	flush()
 	return out
+}
+
+// commandAndControl reports whether the & at i is that of C&C.
+func commandAndControl(rs []rune, i int) bool {
+	return i > 0 && i+1 < len(rs) && unicode.ToLower(rs[i-1]) == 'c' && unicode.ToLower(rs[i+1]) == 'c'
+}
+
+// begins reports whether case says that a word begins at i.
+func begins(rs []rune, i int) bool {
+	upper := func(i int) bool { return i >= 0 && i < len(rs) && unicode.IsUpper(rs[i]) }
+	lower := func(i int) bool { return i >= 0 && i < len(rs) && unicode.IsLower(rs[i]) }
+	switch {
+	case upper(i) && lower(i-1):
+		return true
+	case upper(i) && upper(i-1) && lower(i+1):
+		return !acronym(rs, i)
+	case lower(i) && upper(i-1) && upper(i-2):
+		return acronym(rs, i-1)
+	}
+	return false
 }
 
 // acronym reports whether the capital at i ends an acronym: the S of ASnumber, not

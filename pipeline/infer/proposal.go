@@ -254,16 +254,15 @@ func (d *drafting) has(k drift.Kinds, n int) bool {
 }
 
 func (d *drafting) proposeURL(c *column) []proposal {
-	switch {
-	case d.aboutLeaks() && !refWords.any(c.words):
+	switch refers := refWords.any(c.words); {
+	case d.aboutLeaks() && !refers:
 		return []proposal{{field: "extra", confidence: 0.55, others: []string{"url"}, reason: "the values are URLs, of pages about the victim or of the victim"}}
-	case urlWords.only(c.words) && !inList(c.name), set("phish phishing malware bad malicious ioc full target landing original request attack").any(c.words) && urlWords.any(c.words) && !refWords.any(c.words):
-		if c.words[0] == "link" || c.words[0] == "href" || len(c.parents) > 0 {
-			return one("url", 0.7, "the values are URLs")
-		}
-		return one("url", 0.97, "the values are URLs")
-	case refWords.any(c.words):
+	case c.saysURL():
+		return one("url", pick(c.words[0] == "link" || c.words[0] == "href" || len(c.parents) > 0, 0.7, 0.97), "the values are URLs")
+	case refers:
 		return one("extra", 0.9, "the values are URLs, and the name says that they refer to something")
+	}
+	switch {
 	case c.oneHost() && c.nonNull > 1 && len(d.columns) > 1:
 		return one("extra", 0.7, "the values are URLs on one host: pages about the record")
 	case iocWords.any(c.words) || len(d.columns) == 1:
@@ -274,6 +273,16 @@ func (d *drafting) proposeURL(c *column) []proposal {
 		return []proposal{{field: "extra", confidence: 0.55, others: []string{"url"}, reason: "the values are URLs, but another column says what an event is about"}}
 	}
 	return one("url", 0.75, "the values are URLs")
+}
+
+// saysURL reports whether the name says that the column has the URL that it is
+// about.
+func (c *column) saysURL() bool {
+	if urlWords.only(c.words) {
+		return !inList(c.name)
+	}
+	return urlWords.any(c.words) && !refWords.any(c.words) &&
+		set("phish phishing malware bad malicious ioc full target landing original request attack").any(c.words)
 }
 
 // oneHost reports whether all values are URLs on the same host.
@@ -405,6 +414,8 @@ func (d *drafting) proposeNumber(c *column) []proposal {
 	}
 	return nil
 }
+
+func (c *column) invented() bool { return c.unnamed || strings.HasPrefix(c.name, "column_") }
 
 // others reports whether another column says what an event is about, by one of
 // the kinds.

@@ -111,27 +111,19 @@ var commentMarks = []string{"//", "#", ";", "!", "%"}
 // that all lines have is none.
 func (t *text) partComments() {
 	t.data = t.lines
-	if c := t.lines[0][0]; c == '{' || c == '[' && len(t.lines[0]) > 1 && t.lines[0][1] != '.' || c == '<' {
+	if t.structured() {
 		return
 	}
 	most := 0
 	for _, mark := range commentMarks {
-		n, leading := 0, 0
-		for i, line := range t.lines {
-			if !strings.HasPrefix(line, mark) {
-				continue
-			}
-			if n++; leading == i {
-				leading++
-			}
-		}
+		n, leading := t.commentLines(mark)
 		// At the top comments are sure; later on a few.
-		if n > most && n < len(t.lines) && (leading > 0 || n*3 <= len(t.lines)) {
+		if n > most && n < len(t.lines) && (leading || n*3 <= len(t.lines)) {
 			t.comment, most = mark, n
 		}
 	}
 	if t.comment == "" {
-		if strings.HasPrefix(t.lines[0], "#") && most == 0 && t.onlyComments("#") {
+		if t.onlyComments("#") {
 			t.comment, t.comments, t.data = "#", t.lines, nil
 		}
 		return
@@ -147,6 +139,22 @@ func (t *text) partComments() {
 		}
 		t.data = append(t.data, line)
 	}
+}
+
+// structured reports whether the sample begins as JSON, INI or markup.
+func (t *text) structured() bool {
+	first := t.lines[0]
+	return first[0] == '{' || first[0] == '<' || first[0] == '[' && len(first) > 1 && first[1] != '.'
+}
+
+// commentLines counts the lines with a mark; leading says that the first has it.
+func (t *text) commentLines(mark string) (n int, leading bool) {
+	for _, line := range t.lines {
+		if strings.HasPrefix(line, mark) {
+			n++
+		}
+	}
+	return n, strings.HasPrefix(t.lines[0], mark)
 }
 
 func (t *text) onlyComments(mark string) bool {

@@ -144,10 +144,10 @@ func strftime(v string, dayFirst bool) string {
 	for w.at < len(v) {
 		c := v[w.at]
 		switch {
-		case c >= '0' && c <= '9':
-			w.number(w.take(func(c byte) bool { return c >= '0' && c <= '9' }))
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
-			w.word(w.take(func(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }))
+		case isDigit(c):
+			w.number(w.take(isDigit))
+		case isLetter(c):
+			w.word(w.take(isLetter))
 		case (c == '+' || c == '-') && w.clock >= 2 && strings.Trim(v[w.at+1:], "0123456789:") == "" && len(v)-w.at >= 3:
 			w.out = append(w.out, "%z"...)
 			w.at = len(v)
@@ -161,6 +161,10 @@ func strftime(v string, dayFirst bool) string {
 	}
 	return string(w.out)
 }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 
 type layoutWriter struct {
 	text     string
@@ -268,14 +272,16 @@ func (w *layoutWriter) word(s string) {
 		w.put("%p")
 	case l == "utc" || l == "gmt" || l == "z" && w.clock > 0:
 		w.put(s)
-	case len(l) <= 4 && w.clock >= 2 && s == strings.ToUpper(s) && l != "t":
-		w.put("%Z")
 	case l == "t":
 		w.put("T")
-	case len(l) >= 3 && strings.Contains("jan feb mar apr may jun jul aug sep oct nov dec", l[:3]):
+	case len(l) <= 4 && w.clock >= 2 && s == strings.ToUpper(s):
+		w.put("%Z")
+	case len(l) < 3:
+		w.failed = true
+	case strings.Contains("jan feb mar apr may jun jul aug sep oct nov dec", l[:3]):
 		w.month = true
 		w.put(pick(len(l) > 3 && l != "sept", "%B", "%b"))
-	case len(l) >= 3 && strings.Contains("mon tue wed thu fri sat sun", l[:3]):
+	case strings.Contains("mon tue wed thu fri sat sun", l[:3]):
 		w.put(pick(len(l) > 3, "%A", "%a"))
 	default:
 		w.failed = true

@@ -228,10 +228,8 @@ func blockText(s string) bool {
 	if s[0] == ' ' || s[0] == '\t' || s[0] == '\n' {
 		return false
 	}
-	for _, r := range s {
-		if r != '\n' && r != '\t' && (r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffd || r >= 0x80 && r < 0xa0) {
-			return false
-		}
+	if strings.ContainsFunc(s, unprintable) {
+		return false
 	}
 	// Blank lines of spaces would lose them.
 	for l := range strings.Lines(s) {
@@ -240,6 +238,18 @@ func blockText(s string) bool {
 		}
 	}
 	return true
+}
+
+// unprintable are characters that YAML does not allow in text, or reads as the end
+// of a line.
+func unprintable(r rune) bool {
+	switch r {
+	case '\n', '\t':
+		return false
+	case 0x2028, 0x2029, 0xfeff, 0xfffd:
+		return true
+	}
+	return r < ' ' || r >= 0x7f && r < 0xa0
 }
 
 // generic is a value as JSON has it, in the order of its members.
