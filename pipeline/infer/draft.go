@@ -105,35 +105,9 @@ func (d *drafting) categorized() bool {
 
 // mapColumns gives each column a use.
 func (d *drafting) mapColumns() {
-	var all []proposal
-	var times []*column
 	planned := map[*column]bool{}
 	d.followLike(planned)
-	for _, c := range d.columns {
-		if planned[c] {
-			continue
-		}
-		if c.nonNull == 0 {
-			if !c.nested {
-				d.empty = append(d.empty, c.name)
-			}
-			planned[c] = true
-			continue
-		}
-		if c.nested {
-			planned[c] = true
-			continue
-		}
-		if d.isTime(c) {
-			times = append(times, c)
-			planned[c] = true
-			continue
-		}
-		for _, p := range d.propose(c) {
-			all = append(all, p)
-			planned[c] = true
-		}
-	}
+	all, times := d.proposals(planned)
 	all = d.askForName(d.resolve(all))
 	for i := range all {
 		planned[all[i].column] = true
@@ -148,6 +122,32 @@ func (d *drafting) mapColumns() {
 	}
 	d.guessIfNone()
 	d.mapTimes(times)
+	d.addAll(all, planned)
+}
+
+// proposals are the uses of the columns that are not planned yet, and the columns
+// that are times.
+func (d *drafting) proposals(planned map[*column]bool) (all []proposal, times []*column) {
+	for _, c := range d.columns {
+		switch {
+		case planned[c]:
+		case c.nested:
+			planned[c] = true
+		case c.nonNull == 0:
+			d.empty = append(d.empty, c.name)
+			planned[c] = true
+		case d.isTime(c):
+			times = append(times, c)
+			planned[c] = true
+		default:
+			all = append(all, d.propose(c)...)
+		}
+	}
+	return all, times
+}
+
+// addAll makes the rules, those of fields first, in the order of fieldOrder.
+func (d *drafting) addAll(all []proposal, planned map[*column]bool) {
 	for _, f := range fieldOrder {
 		for i := range all {
 			if all[i].field == f {
@@ -218,33 +218,37 @@ func (d *drafting) add(p *proposal) {
 	if rule.Expr == "" && rule.From == nil {
 		rule.From = []string{c.name}
 	}
+	d.nullsOf(c, &rule)
 	switch {
-	case isIdentity(p.field), p.rule.Extract != "":
-		d.nullsOf(c, &rule)
-	case rule.Values != nil && p.field == "category":
-		d.nullsOf(c, &rule)
+	case isIdentity(p.field) && p.field != "target", p.rule.Extract != "", p.field == "category":
 	case p.field == "name" || p.field == "target":
-		d.nullsOf(c, &rule)
 		if limit := map[string]int{"name": 255, "target": 100}[p.field]; c.maxLength()*2 > limit {
 			rule.Extract = fmt.Sprintf(`^.{1,%d}`, limit)
 		}
 	default:
-		d.nullsOf(c, &rule)
 		rule.OnInvalid = v1alpha1.InvalidDrop
 	}
-	if p.field == "ip" && rule.Extract == "" && d.fields["observable"] == nil && c.share(ipKinds) < 1 && c.share(strongKinds) > c.share(ipKinds) {
-		rule.Field = "observable"
-		p.reason += ", and some others"
-	}
-	if c.padded() && p.field == "ip" {
-		rule.Transform = append(rule.Transform, v1alpha1.TransformUnpadOctets)
-	}
-	if rule.When == "" && (p.field == "asn" || p.field == "cc" || p.field == "rdns") {
+	switch p.field {
+	case "ip":
+		d.addressRule(p, &rule)
+	case "asn", "cc", "rdns":
 		rule.When = d.withAddress()
 	}
 	d.plan(rule, Choice{About: c.name, Field: rule.Field, Chosen: rule.Field, Confidence: p.confidence, Reason: p.reason, Alternatives: p.others})
 	for _, r := range p.more {
 		d.plan(r, Choice{About: c.name, Field: r.Field, Chosen: r.Field, Confidence: p.confidence, Reason: p.reason})
+	}
+}
+
+// addressRule suits a rule to what else is among addresses.
+func (d *drafting) addressRule(p *proposal, rule *v1alpha1.MappingRule) {
+	c := p.column
+	if rule.Extract == "" && d.fields["observable"] == nil && c.share(ipKinds) < 1 && c.share(strongKinds) > c.share(ipKinds) {
+		rule.Field = "observable"
+		p.reason += ", and some others"
+	}
+	if c.padded() {
+		rule.Transform = append(rule.Transform, v1alpha1.TransformUnpadOctets)
 	}
 }
 
@@ -379,19 +383,20 @@ func (c *column) slashed() bool {
 // rangeOfAddresses makes a network of its two ends, or of its start and mask, where
 // no column is one address.
 func (d *drafting) rangeOfAddresses(all []proposal) {
-	var start, end, mask *column
 	for _, p := range all {
 		if p.field == "ip" || p.field == "extra.network" || p.field == "observable" {
 			return
 		}
 	}
+	var start, end, mask *column
 	for _, c := range d.columns {
 		switch {
-		case c.kindIs(ipKinds) && set("mask netmask").any(c.words), c.share(drift.Int) == 1 && set("mask netmask prefix prefixlen bits cidr length").any(c.words) && !set("size").any(c.words):
+		case c.isMask():
 			mask = c
-		case c.kindIs(ipKinds) && set("start begin first from low lo network net").any(c.words):
+		case !c.kindIs(ipKinds):
+		case set("start begin first from low lo network net").any(c.words):
 			start = c
-		case c.kindIs(ipKinds) && set("end stop last to high hi").any(c.words):
+		case set("end stop last to high hi").any(c.words):
 			end = c
 		}
 	}
@@ -410,6 +415,14 @@ func (d *drafting) rangeOfAddresses(all []proposal) {
 	}
 	d.plan(rule, Choice{About: start.name, Field: "extra.network", Chosen: "extra.network, of " + start.name + " and " + by.name, Confidence: 0.85,
 		Reason: "the columns are the parts of a network"})
+}
+
+// isMask reports whether a column has masks, or lengths of prefixes.
+func (c *column) isMask() bool {
+	if c.kindIs(ipKinds) {
+		return set("mask netmask").any(c.words)
+	}
+	return c.share(drift.Int) == 1 && set("mask netmask prefix prefixlen bits cidr length").any(c.words)
 }
 
 // celText is the text of a column in an expression.
@@ -498,18 +511,16 @@ func (d *drafting) explode() {
 		return
 	}
 	var best *column
-	telling := 0
 	for _, c := range d.columns {
-		strong := c.nonNull > 0 && c.share(strongKinds) >= mostly
-		if strong && c.array && c.longest() > 1 && best == nil && !refWords.any(c.words) && !c.kindIs(drift.CVE) {
-			best = c
+		switch {
+		case c.nonNull == 0 || c.share(strongKinds) < mostly || refWords.any(c.words):
+		case c.array && !c.kindIs(drift.CVE):
+			if best == nil && c.longest() > 1 {
+				best = c
+			}
+		case !inList(c.name) && !idWords.any(c.words):
+			return // the record itself says it
 		}
-		if strong && (!c.array || c.kindIs(drift.CVE)) && !inList(c.name) && !refWords.any(c.words) && !idWords.any(c.words) {
-			telling++
-		}
-	}
-	if telling > 0 {
-		return
 	}
 	if list := d.nestedList(); list != "" {
 		d.explodeBy(list)

@@ -88,7 +88,7 @@ var feeds = []struct {
 		sample: `<!DOCTYPE html><html><body><table id="c2"><tr><th>Family</th><th>URL</th><th>IP</th><th>First seen</th></tr>` +
 			`<tr><td>Amadey</td><td>http://panel.example.com/login.php</td><td>192.0.2.10</td><td>20-11-2026</td></tr>` +
 			`<tr><td>Pony</td><td>http://192.0.2.11/admin</td><td>192.0.2.11</td><td>19-11-2026</td></tr></table></body></html>`,
-		want: map[string]string{"Family": "name", "URL": "url", "IP": "ip", "[\"First seen\"]": "time"},
+		want: map[string]string{"Family": "name", "URL": "url", "IP": "ip", "First seen": "time"},
 	},
 	{
 		name: "scores that mean something else", url: "https://feeds.example.org/ips.json", format: "JSON",

@@ -155,12 +155,16 @@ func (d *drafting) proposeText(c *column) []proposal {
 	if p := d.proposeCategory(c); p != nil {
 		return p
 	}
-	switch {
-	case set("username login").any(w), slices.Contains(w, "user") && slices.Contains(w, "name"):
+	if set("username login").any(w) || slices.Contains(w, "user") && slices.Contains(w, "name") {
 		return one("username", 0.7, "the name says that it is the name of a user")
-	case set("alias aliases id ids link url hash version date code type desc description tags tag malpedia path").any(w) && !set("malware family name").only(w),
-		set("user reporter author vendor product").any(w):
+	}
+	if c.saysOther() {
 		return d.proposeFree(c)
+	}
+	if p := d.proposeParty(c); p != nil {
+		return p
+	}
+	switch {
 	case familyWords.any(w) && printable.any(w):
 		return one("name", 0.95, "the name says that it is the name of the threat")
 	case set("malware family botnet vxfamily trojan").any(w) && !idWords.any(w) && !slices.Contains(w, "fk"):
@@ -171,6 +175,21 @@ func (d *drafting) proposeText(c *column) []proposal {
 		return one("name", 0.9, "the name says that it is the name of the vulnerability")
 	case set("threat ransomware").any(w) && set("name").any(w):
 		return one("name", 0.88, "the name says that it is the name of the threat")
+	}
+	return d.proposeFree(c)
+}
+
+// saysOther reports whether the name says that a text is neither a name of a
+// threat nor of who is attacked.
+func (c *column) saysOther() bool {
+	return set("alias aliases id ids link url hash version date code type desc description tags tag malpedia path").any(c.words) ||
+		set("user reporter author vendor product").any(c.words)
+}
+
+// proposeParty is for who attacks, and who is attacked.
+func (d *drafting) proposeParty(c *column) []proposal {
+	w := c.words
+	switch {
 	case d.aboutLeaks() && set("title post").any(w):
 		return one("target", 0.65, "the feed is about leaks, and the titles of its posts name who was attacked")
 	case set("brand target victim impersonated").any(w) && !set("url ip id country sector").any(w):
@@ -178,7 +197,7 @@ func (d *drafting) proposeText(c *column) []proposal {
 	case set("actor gang campaign").any(w), slices.Contains(w, "group") && d.aboutLeaks():
 		return one("name", 0.75, "the name says who is behind it")
 	}
-	return d.proposeFree(c)
+	return nil
 }
 
 // aboutLeaks reports whether the feed says that it is about extortion and leaks.
@@ -194,21 +213,20 @@ var mayName = set("type tag tags service ioc description desc reason comment com
 // askForName turns the column that may best hold the name of the threat into a
 // question, if no column surely does.
 func (d *drafting) askForName(all []proposal) []proposal {
+	if d.fields["name"] != nil {
+		return all
+	}
 	var best *column
 	for i := range all {
-		if all[i].field == "name" || all[i].field == "target" {
+		switch all[i].field {
+		case "name", "target":
 			return all
-		}
-		if c := all[i].column; all[i].field == "category" && best == nil {
-			best = c
+		case "category":
+			best = all[i].column
 		}
 	}
 	for _, c := range d.columns {
-		if best != nil {
-			break
-		}
-		text := c.kindIs(drift.Text) && c.nonNull > 0 && !c.array && c.wordy() <= 8 && c.maxLength() <= 120
-		if text && (mayName.any(c.words) && !c.kindWords() || c.unnamed && c.share(drift.CC|drift.Bool|proto) < 0.5) {
+		if best == nil && c.mayName() {
 			best = c
 		}
 	}
@@ -228,6 +246,14 @@ func (d *drafting) askForName(all []proposal) []proposal {
 		return all
 	}
 	return append(all, q)
+}
+
+// mayName reports whether the values may be names of threats.
+func (c *column) mayName() bool {
+	if !c.kindIs(drift.Text) || c.nonNull == 0 || c.array || c.wordy() > 8 || c.maxLength() > 120 {
+		return false
+	}
+	return mayName.any(c.words) && !c.kindWords() || c.unnamed && c.share(drift.CC|drift.Bool|proto) < 0.5
 }
 
 // proposeFree is for text that may be the name of the threat, or nothing that

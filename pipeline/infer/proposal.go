@@ -72,8 +72,6 @@ func (d *drafting) proposeStrong(c *column) []proposal {
 		return d.proposeEmail(c)
 	case c.kindIs(drift.SHA256 | drift.SHA1 | drift.MD5):
 		return d.proposeHash(c)
-	case iocWords.any(c.words) && c.kind&strongKinds == 0 && c.share(strongKinds) >= 0.5:
-		return one("observable", 0.55, "some of the values are of several kinds (%s), the others of none", c.kindNames())
 	}
 	return d.proposePlain(c)
 }
@@ -91,6 +89,8 @@ func (d *drafting) proposePlain(c *column) []proposal {
 		return one("cves", 0.95, "the values are CVE ids")
 	case c.contains(cveInside):
 		return d.proposeCVEs(c)
+	case iocWords.any(c.words) && c.kind&strongKinds == 0 && c.share(strongKinds) >= 0.5:
+		return one("observable", 0.55, "some of the values are of several kinds (%s), the others of none", c.kindNames())
 	}
 	return nil
 }
@@ -387,12 +387,9 @@ func (d *drafting) proposeOfHost(c *column) []proposal {
 		return one("tlp", 0.9, "the name says TLP")
 	case destWords.any(w) && (asnWords.any(w) || countryWords.any(w)) && d.hasSource(c):
 		return one("extra", 0.8, "it is about the destination; the event has a field for that of the source only")
-	case asnWords.any(w) && c.share(drift.ASN) >= mostly && !asNameWords.any(w):
-		return one("asn", 0.93, "the values are AS numbers")
-	case c.share(drift.ASN) >= mostly && c.share(drift.Int) == 0:
-		return one("asn", 0.8, "the values are AS numbers")
-	}
-	if c.share(drift.CC) < mostly {
+	case c.share(drift.ASN) >= mostly:
+		return c.proposeASN()
+	case c.share(drift.CC) < mostly:
 		return nil
 	}
 	switch {
@@ -400,6 +397,16 @@ func (d *drafting) proposeOfHost(c *column) []proposal {
 		return one("cc", 0.93, "the values are country codes")
 	case c.unnamed && c.share(drift.Bool) == 0:
 		return one("cc", 0.55, "the values may be country codes")
+	}
+	return nil
+}
+
+func (c *column) proposeASN() []proposal {
+	switch {
+	case asnWords.any(c.words) && !asNameWords.any(c.words):
+		return one("asn", 0.93, "the values are AS numbers")
+	case c.share(drift.Int) == 0:
+		return one("asn", 0.8, "the values are AS numbers")
 	}
 	return nil
 }

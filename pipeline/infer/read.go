@@ -77,7 +77,7 @@ func (t *text) probe(spec *v1alpha1.ParserSpec, r *records) error {
 
 // isDocument reports whether the records of a format have paths, not columns.
 func isDocument(in *v1alpha1.InputSpec) bool {
-	return in.CSV == nil && in.Text == nil && in.Hosts == nil && in.XLSX == nil
+	return in.CSV == nil && in.Text == nil && in.Hosts == nil && in.XLSX == nil && (in.HTML == nil || len(in.HTML.Fields) > 0)
 }
 
 // seeing notes the records that a Parser reads.

@@ -104,30 +104,41 @@ func judge(lines []string, delimiter, quote string) dialect {
 	if cells == 0 {
 		return d
 	}
-	pattern := 0.0
+	pattern := d.pattern(widths)
+	if open != "" {
+		pattern /= 2
+	}
+	d.score = pattern / float64(len(d.rows)) * max(kinds/float64(cells), 1e-10) * d.habit()
+	return d
+}
+
+// pattern is how regular the rows are, and notes the width of most of them.
+func (d *dialect) pattern(widths map[int]int) float64 {
+	sum := 0.0
 	for width, n := range widths {
-		pattern += float64(n) * max(1e-3, float64(width-1)) / float64(width)
+		sum += float64(n) * max(1e-3, float64(width-1)) / float64(width)
 		if n > d.fitting || n == d.fitting && width > d.width {
 			d.width, d.fitting = width, n
 		}
 	}
-	pattern /= float64(len(widths))
-	if open != "" {
-		pattern /= 2
+	return sum / float64(len(widths))
+}
+
+// habit is how usual the dialect is.
+func (d *dialect) habit() float64 {
+	factor := 1.0
+	if len(d.delimiter) > 1 {
+		factor = 1.02 // a longer delimiter that fits as well says more
 	}
-	d.score = pattern / float64(len(d.rows)) * max(kinds/float64(cells), 1e-10)
-	if n := strings.TrimSpace(delimiter); n != delimiter && n != "" || len(delimiter) > 1 {
-		d.score *= 1.02 // a longer delimiter that fits as well says more
-	}
-	switch delimiter {
+	switch d.delimiter {
 	case ",", ";", "\t", "|":
 	default:
-		d.score *= 0.9
+		factor *= 0.9
 	}
-	if quote == "None" {
-		d.score *= 0.95
+	if d.quote == "None" {
+		factor *= 0.95
 	}
-	return d
+	return factor
 }
 
 // cellScore is how sure it is that a text is one cell.
