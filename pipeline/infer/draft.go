@@ -1,7 +1,6 @@
 package infer
 
 import (
-	"cmp"
 	"fmt"
 	"net/url"
 	"path"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
-	"github.com/weir-project/weir/pipeline/event"
 )
 
 // drafting is a draft that is being made.
@@ -345,94 +343,6 @@ func (d *drafting) hostOfURL() {
 	}
 }
 
-// urlOfParts asks whether a path belongs to the name beside it.
-func (d *drafting) urlOfParts(all []proposal) {
-	var host, path *column
-	for _, p := range all {
-		if p.field == "url" {
-			return
-		}
-		if p.field == "fqdn" || p.field == "observable" {
-			host = p.column
-		}
-	}
-	for _, c := range d.columns {
-		if c.nonNull > 0 && set("path uri request").any(c.words) && !fileWords.any([]string{c.words[0]}) || c.nonNull > 0 && c.slashed() {
-			path = c
-		}
-	}
-	if host == nil || path == nil || !path.slashed() {
-		return
-	}
-	rule := v1alpha1.MappingRule{Field: "url", Expr: fmt.Sprintf(`"http://" + %s + %s`, d.celName(host), d.celName(path)),
-		When: d.celHas(path), OnInvalid: v1alpha1.InvalidDrop}
-	d.plan(rule, Choice{About: path.name, Field: "url", Chosen: "url, of " + host.name + " and " + path.name, Confidence: 0.5,
-		Reason: "the values are paths of URLs; nothing says whether http or https", Alternatives: []string{"extra." + cleanKey(path.words, path.parents)}})
-}
-
-// slashed reports whether all values begin as paths of URLs do.
-func (c *column) slashed() bool {
-	for v := range c.distinct {
-		if v[0] != '/' {
-			return false
-		}
-	}
-	return c.nonNull > 0
-}
-
-// rangeOfAddresses makes a network of its two ends, or of its start and mask, where
-// no column is one address.
-func (d *drafting) rangeOfAddresses(all []proposal) {
-	for _, p := range all {
-		if p.field == "ip" || p.field == "extra.network" || p.field == "observable" {
-			return
-		}
-	}
-	var start, end, mask *column
-	for _, c := range d.columns {
-		switch {
-		case c.isMask():
-			mask = c
-		case !c.kindIs(ipKinds):
-		case set("start begin first from low lo network net").any(c.words):
-			start = c
-		case set("end stop last to high hi").any(c.words):
-			end = c
-		}
-	}
-	if start == nil || mask == nil && end == nil {
-		return
-	}
-	with, by := "/", mask
-	if mask == nil {
-		with, by = "-", end
-	}
-	d.fields["extra.network"] = start
-	rule := v1alpha1.MappingRule{Field: "extra.network", Expr: fmt.Sprintf("%s + %q + %s", d.celText(start), with, d.celText(by)),
-		Transform: []v1alpha1.Transform{v1alpha1.TransformNetwork}}
-	if by == end {
-		rule.Transform = nil
-	}
-	d.plan(rule, Choice{About: start.name, Field: "extra.network", Chosen: "extra.network, of " + start.name + " and " + by.name, Confidence: 0.85,
-		Reason: "the columns are the parts of a network"})
-}
-
-// isMask reports whether a column has masks, or lengths of prefixes.
-func (c *column) isMask() bool {
-	if c.kindIs(ipKinds) {
-		return set("mask netmask").any(c.words)
-	}
-	return c.share(drift.Int) == 1 && set("mask netmask prefix prefixlen bits cidr length").any(c.words)
-}
-
-// celText is the text of a column in an expression.
-func (d *drafting) celText(c *column) string {
-	if c.number {
-		return "string(" + d.celName(c) + ")"
-	}
-	return d.celName(c)
-}
-
 // addExtra keeps a column in extra.
 func (d *drafting) addExtra(c *column, p *proposal) {
 	key := d.extraKey(c)
@@ -549,91 +459,4 @@ func (d *drafting) explodeBy(path string) {
 	for _, c := range d.columns {
 		d.draft.Columns = append(d.draft.Columns, c.name)
 	}
-}
-
-// source drafts where the feed comes from.
-func (d *drafting) source() {
-	name := d.name()
-	d.draft.Parser = &v1alpha1.Parser{Spec: d.spec}
-	d.draft.Parser.APIVersion, d.draft.Parser.Kind, d.draft.Parser.Name = v1alpha1.GroupVersion.String(), "Parser", name
-	u, err := url.Parse(d.text.sample.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return
-	}
-	s := &v1alpha1.FeedSource{}
-	s.APIVersion, s.Kind, s.Name = v1alpha1.GroupVersion.String(), "FeedSource", name
-	s.Spec.Provider, s.Spec.Channel = d.provider(), d.channel()
-	s.Spec.ExchangeRef.Name = cmp.Or(d.opts.Exchange, "main")
-	s.Spec.ParserRef.Name = name
-	s.Spec.Schedule.Interval = "1h"
-	s.Spec.Unpack.Include = d.opts.Members
-	s.Spec.HTTP = &v1alpha1.HTTPSpec{URL: d.text.sample.URL}
-	s.Spec.Policy.TLP, s.Spec.Policy.Restriction = v1alpha1.TLP(event.TLPAmber.String()), v1alpha1.Restriction(event.RestrictionNeedToKnow.String())
-	d.draft.Source = s
-	if o := d.opts.LikeSource; o != nil {
-		s.Spec.Policy, s.Spec.Schedule = o.Spec.Policy, o.Spec.Schedule
-		d.choose(Choice{About: "policy", Chosen: flow(o.Spec.Policy), Confidence: 0.8, Reason: "as in " + o.Name})
-		return
-	}
-	d.choose(Choice{About: "policy", Chosen: "AMBER, need-to-know", Confidence: 0.5, Reason: "only the terms of the publisher say who may have the events", Alternatives: []string{"CLEAR, public", "GREEN"}})
-	d.choose(Choice{About: "schedule", Chosen: "1h", Confidence: 0.6, Reason: "the publisher says how often the feed changes"})
-}
-
-func (d *drafting) name() string {
-	p, c := d.provider(), d.channel()
-	if strings.HasPrefix(c, p+"-") || c == p {
-		return clip(c, 63)
-	}
-	return clip(p+"-"+c, 63)
-}
-
-func clip(s string, n int) string { return strings.Trim(s[:min(len(s), n)], "-") }
-
-// provider is the name of the publisher: that of the host, without what comes
-// before and after it.
-func (d *drafting) provider() string {
-	if d.opts.Provider != "" {
-		return d.opts.Provider
-	}
-	if u, err := url.Parse(d.text.sample.URL); err == nil && u.Hostname() != "" {
-		host := u.Hostname()
-		if labels := strings.Split(host, "."); len(labels) > 1 && strings.Trim(host, "0123456789.") != "" {
-			if p := slug(labels[len(labels)-2] + pick(len(labels[len(labels)-2]) <= 5, "-"+labels[len(labels)-1], "")); p != "" {
-				return clip(p, 32)
-			}
-		}
-	}
-	return "example"
-}
-
-// channel is the name of the feed: that of the file.
-func (d *drafting) channel() string {
-	if d.opts.Channel != "" {
-		return d.opts.Channel
-	}
-	base := d.text.sample.Filename
-	if u, err := url.Parse(d.text.sample.URL); err == nil && u.Path != "" {
-		base = strings.Trim(u.Path, "/")
-	}
-	base = path.Base(base)
-	for ext := path.Ext(base); ext != "" && len(ext) < 7 && ext != base; ext = path.Ext(base) {
-		base = strings.TrimSuffix(base, ext)
-	}
-	if c := clip(slug(base), 32); c != "" {
-		return c
-	}
-	return "feed"
-}
-
-func slug(s string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(s) {
-		switch {
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
-			b.WriteByte('-')
-		}
-	}
-	return strings.Trim(b.String(), "-")
 }

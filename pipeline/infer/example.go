@@ -17,24 +17,20 @@ import (
 const (
 	exampleRecords = 6
 	exampleBytes   = 24 << 10
-	longExtra      = 100
+	// maxExampleEvents is what the schema allows.
+	maxExampleEvents = 256
+	longExtra        = 100
 )
 
 // examples keeps the first records and one of each other shape, with the events
 // that the draft makes of them.
 func (d *drafting) examples() error {
-	payload := d.encoded(d.payload())
 	x := v1alpha1.Example{Name: "the first records of the sample, and one of each other shape"}
-	o, err := d.runOn(payload, 256)
-	if (err != nil || o.broken != nil || o.stats.Events == 0) && len(d.text.sample.Data) <= 2*exampleBytes && !d.text.sample.Truncated {
-		payload = d.encoded(d.text.sample.Data)
-		x.Name = "the sample"
-		o, err = d.runOn(payload, 256)
-	}
+	payload, o, err := d.tryPayload(&x)
 	if err != nil {
 		return err
 	}
-	if o.broken != nil || o.stats.Events+o.stats.Rejected > 256 || len(payload) > 64<<10 {
+	if o.broken != nil || o.stats.Events+o.stats.Rejected > maxExampleEvents || len(payload) > 64<<10 {
 		d.choose(Choice{About: "examples", Chosen: "none", Confidence: 0.3, Reason: "no part of the sample is small enough to be one"})
 		return nil
 	}
@@ -62,6 +58,19 @@ func (d *drafting) examples() error {
 	d.draft.Parser.Spec.Examples = []v1alpha1.Example{x}
 	d.note()
 	return nil
+}
+
+// tryPayload runs the draft on the payload of the example; if that does not work,
+// on the whole sample.
+func (d *drafting) tryPayload(x *v1alpha1.Example) ([]byte, *outcome, error) {
+	payload := d.encoded(d.payload())
+	o, err := d.runOn(payload, maxExampleEvents)
+	failed := err != nil || o.broken != nil || o.stats.Events == 0
+	if failed && len(d.text.sample.Data) <= 2*exampleBytes && !d.text.sample.Truncated {
+		x.Name, payload = "the sample", d.encoded(d.text.sample.Data)
+		o, err = d.runOn(payload, maxExampleEvents)
+	}
+	return payload, o, err
 }
 
 // encoded is a payload in the character set of the sample, without what the

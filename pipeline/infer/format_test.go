@@ -40,41 +40,44 @@ const openiocDocument = `<?xml version="1.0"?><ioc xmlns="http://schemas.mandian
 <definition><Indicator operator="OR" id="a"><IndicatorItem id="b" condition="is"><Context document="Network" search="Network/DNS" type="mir"/><Content type="string">bad.example.com</Content></IndicatorItem></Indicator></definition></ioc>
 <!-- openioc -->`
 
+// formats are samples of each format, and how to know it.
+var formats = []struct {
+	name, sample string
+	is           func(*v1alpha1.InputSpec) bool
+}{
+	{"stix", stixBundle, func(in *v1alpha1.InputSpec) bool { return in.STIX != nil }},
+	{"misp", mispEvent, func(in *v1alpha1.InputSpec) bool { return in.MISP != nil }},
+	{"intelmq", intelmqEvents, func(in *v1alpha1.InputSpec) bool { return in.IntelMQ != nil }},
+	{"n6", n6Events, func(in *v1alpha1.InputSpec) bool { return in.N6 != nil }},
+	{"idea", ideaEvents, func(in *v1alpha1.InputSpec) bool { return in.IDEA != nil }},
+	{"iodef", iodefDocument, func(in *v1alpha1.InputSpec) bool { return in.IODEF != nil }},
+	{"openioc", openiocDocument, func(in *v1alpha1.InputSpec) bool { return in.OpenIOC != nil }},
+	{"json", `[{"ip":"192.0.2.1"},{"ip":"192.0.2.2"}]`, func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Records == "" }},
+	{"json below members", `{"status":"ok","data":{"items":[{"ip":"192.0.2.1"},{"ip":"192.0.2.2"}]}}`,
+		func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Records == "data.items" }},
+	{"json of one object a name", `{"c2":{"a":{"ip":"192.0.2.1","port":1},"b":{"ip":"192.0.2.2","port":2},"c":{"ip":"192.0.2.3","port":3}}}`,
+		func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Records == "c2.*" }},
+	{"a list of names beside one of harmless names", `{"allowed":["a.example.org","b.example.org"],"blocked":["bad.example.com"]}`,
+		func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Records == "blocked" }},
+	{"json lines", "{\"ip\":\"192.0.2.1\"}\n{\"ip\":\"192.0.2.2\"}\n", func(in *v1alpha1.InputSpec) bool { return in.JSONLines != nil }},
+	{"documents on end", "{\n\"ip\":\"192.0.2.1\"\n}\n{\n\"ip\":\"192.0.2.2\"\n}\n", func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Concatenated }},
+	{"tabs", "192.0.2.1\tbad.example.com\t5\n192.0.2.2\tworse.example.com\t7\n", func(in *v1alpha1.InputSpec) bool { return in.CSV != nil && in.CSV.Delimiter == "\t" }},
+	{"a wide delimiter", "# a  |  b  |  c\n64496  |  EXAMPLE, DE  |  192.0.2.1\n64497  |  OTHER | X, PL  |  192.0.2.2\n",
+		func(in *v1alpha1.InputSpec) bool { return in.CSV != nil && in.CSV.Delimiter == "  |  " }},
+	{"commas in quotes", "ip;comment\n192.0.2.1;\"a, b, c; d\"\n192.0.2.2;\"e, f\"\n", func(in *v1alpha1.InputSpec) bool { return in.CSV != nil && in.CSV.Delimiter == ";" }},
+	{"URLs with commas", "http://a.example.com/x,y\nhttp://b.example.com/z,w\n", func(in *v1alpha1.InputSpec) bool { return in.Text != nil }},
+	{"lists of mixed things", "192.0.2.1\nbad.example.com\nhttp://worse.example.com/a\n", func(in *v1alpha1.InputSpec) bool { return in.Text != nil }},
+	{"white space", "192.0.2.1   12  2026-11-20 08:15:30\n192.0.2.2     7  2026-11-20 08:15:31\n", func(in *v1alpha1.InputSpec) bool { return in.Text != nil && in.Text.Pattern != "" }},
+	{"ini", "[192.0.2.1]\ntype=c2\nseen=2026-11-20\n[192.0.2.2]\ntype=c2\nseen=2026-11-21\n", func(in *v1alpha1.InputSpec) bool { return in.INI != nil }},
+	{"zone", "$TTL 60\n@ IN SOA ns.example.org. admin.example.org. 1 60 60 60 60\n@ IN NS ns.example.org.\nbad.example.com IN CNAME .\nworse.example.net IN CNAME .\n",
+		func(in *v1alpha1.InputSpec) bool { return in.Zone != nil }},
+	{"hosts", "127.0.0.1 bad.example.com\n127.0.0.1 worse.example.net\n", func(in *v1alpha1.InputSpec) bool { return in.Hosts != nil }},
+	{"labels", "IP: 192.0.2.1; Port: 80\nIP: 192.0.2.2; Port: 81\n", func(in *v1alpha1.InputSpec) bool { return in.KeyValue != nil && in.KeyValue.Separator == ":" }},
+}
+
 // Each format is recognized by what the sample looks like, and the draft works.
 func TestFormatsAreRecognized(t *testing.T) {
-	for _, test := range []struct {
-		name, sample string
-		is           func(*v1alpha1.InputSpec) bool
-	}{
-		{"stix", stixBundle, func(in *v1alpha1.InputSpec) bool { return in.STIX != nil }},
-		{"misp", mispEvent, func(in *v1alpha1.InputSpec) bool { return in.MISP != nil }},
-		{"intelmq", intelmqEvents, func(in *v1alpha1.InputSpec) bool { return in.IntelMQ != nil }},
-		{"n6", n6Events, func(in *v1alpha1.InputSpec) bool { return in.N6 != nil }},
-		{"idea", ideaEvents, func(in *v1alpha1.InputSpec) bool { return in.IDEA != nil }},
-		{"iodef", iodefDocument, func(in *v1alpha1.InputSpec) bool { return in.IODEF != nil }},
-		{"openioc", openiocDocument, func(in *v1alpha1.InputSpec) bool { return in.OpenIOC != nil }},
-		{"json", `[{"ip":"192.0.2.1"},{"ip":"192.0.2.2"}]`, func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Records == "" }},
-		{"json below members", `{"status":"ok","data":{"items":[{"ip":"192.0.2.1"},{"ip":"192.0.2.2"}]}}`,
-			func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Records == "data.items" }},
-		{"json of one object a name", `{"c2":{"a":{"ip":"192.0.2.1","port":1},"b":{"ip":"192.0.2.2","port":2},"c":{"ip":"192.0.2.3","port":3}}}`,
-			func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Records == "c2.*" }},
-		{"a list of names beside one of harmless names", `{"allowed":["a.example.org","b.example.org"],"blocked":["bad.example.com"]}`,
-			func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Records == "blocked" }},
-		{"json lines", "{\"ip\":\"192.0.2.1\"}\n{\"ip\":\"192.0.2.2\"}\n", func(in *v1alpha1.InputSpec) bool { return in.JSONLines != nil }},
-		{"documents on end", "{\n\"ip\":\"192.0.2.1\"\n}\n{\n\"ip\":\"192.0.2.2\"\n}\n", func(in *v1alpha1.InputSpec) bool { return in.JSON != nil && in.JSON.Concatenated }},
-		{"tabs", "192.0.2.1\tbad.example.com\t5\n192.0.2.2\tworse.example.com\t7\n", func(in *v1alpha1.InputSpec) bool { return in.CSV != nil && in.CSV.Delimiter == "\t" }},
-		{"a wide delimiter", "# a  |  b  |  c\n64496  |  EXAMPLE, DE  |  192.0.2.1\n64497  |  OTHER | X, PL  |  192.0.2.2\n",
-			func(in *v1alpha1.InputSpec) bool { return in.CSV != nil && in.CSV.Delimiter == "  |  " }},
-		{"commas in quotes", "ip;comment\n192.0.2.1;\"a, b, c; d\"\n192.0.2.2;\"e, f\"\n", func(in *v1alpha1.InputSpec) bool { return in.CSV != nil && in.CSV.Delimiter == ";" }},
-		{"URLs with commas", "http://a.example.com/x,y\nhttp://b.example.com/z,w\n", func(in *v1alpha1.InputSpec) bool { return in.Text != nil }},
-		{"lists of mixed things", "192.0.2.1\nbad.example.com\nhttp://worse.example.com/a\n", func(in *v1alpha1.InputSpec) bool { return in.Text != nil }},
-		{"white space", "192.0.2.1   12  2026-11-20 08:15:30\n192.0.2.2     7  2026-11-20 08:15:31\n", func(in *v1alpha1.InputSpec) bool { return in.Text != nil && in.Text.Pattern != "" }},
-		{"ini", "[192.0.2.1]\ntype=c2\nseen=2026-11-20\n[192.0.2.2]\ntype=c2\nseen=2026-11-21\n", func(in *v1alpha1.InputSpec) bool { return in.INI != nil }},
-		{"zone", "$TTL 60\n@ IN SOA ns.example.org. admin.example.org. 1 60 60 60 60\n@ IN NS ns.example.org.\nbad.example.com IN CNAME .\nworse.example.net IN CNAME .\n",
-			func(in *v1alpha1.InputSpec) bool { return in.Zone != nil }},
-		{"hosts", "127.0.0.1 bad.example.com\n127.0.0.1 worse.example.net\n", func(in *v1alpha1.InputSpec) bool { return in.Hosts != nil }},
-		{"labels", "IP: 192.0.2.1; Port: 80\nIP: 192.0.2.2; Port: 81\n", func(in *v1alpha1.InputSpec) bool { return in.KeyValue != nil && in.KeyValue.Separator == ":" }},
-	} {
+	for _, test := range formats {
 		t.Run(test.name, func(t *testing.T) {
 			d, err := Infer(Sample{Data: []byte(test.sample)}, Options{})
 			if err != nil && strings.Contains(err.Error(), "is not there yet") {

@@ -279,12 +279,7 @@ func (t *text) templates(lines []string) *format {
 		key := strings.Join(classes, " ")
 		groups[key] = append(groups[key], ws)
 	}
-	best := ""
-	for key, g := range groups {
-		if isTelling(g[0]) && (best == "" || len(g) > len(groups[best]) || len(g) == len(groups[best]) && key < best) {
-			best = key
-		}
-	}
+	best := largest(groups)
 	g := groups[best]
 	if len(g) == 0 || len(g[0]) < 2 && !strings.Contains(best, "ip") {
 		return nil
@@ -307,6 +302,16 @@ func (t *text) templates(lines []string) *format {
 			Reason: fmt.Sprintf("%d of %d lines are built otherwise", len(lines)-len(g), len(lines))})
 	}
 	return &f
+}
+
+// largest is the key of the largest group with a telling word.
+func largest(groups map[string][][]token) (best string) {
+	for key, g := range groups {
+		if isTelling(g[0]) && (best == "" || len(g) > len(groups[best]) || len(g) == len(groups[best]) && key < best) {
+			best = key
+		}
+	}
+	return best
 }
 
 // tabbed reports whether the words are what tabs part: then it is a table.

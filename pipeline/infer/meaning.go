@@ -165,18 +165,29 @@ func (d *drafting) proposeText(c *column) []proposal {
 		return p
 	}
 	switch {
+	case set("vulnerability vuln").any(w) && slices.Contains(w, "name"):
+		return one("name", 0.9, "the name says that it is the name of the vulnerability")
+	}
+	if p := c.proposeThreat(); p != nil {
+		return p
+	}
+	return d.proposeFree(c)
+}
+
+// proposeThreat is for names of malware and threats.
+func (c *column) proposeThreat() []proposal {
+	w := c.words
+	switch {
 	case familyWords.any(w) && printable.any(w):
 		return one("name", 0.95, "the name says that it is the name of the threat")
 	case set("malware family botnet vxfamily trojan").any(w) && !idWords.any(w) && !slices.Contains(w, "fk"):
 		return one("name", 0.9, "the name says that it is the name of the threat")
 	case slices.Contains(w, "signature"):
 		return one("name", 0.86, "the name says that it is the name of the threat")
-	case set("vulnerability vuln").any(w) && slices.Contains(w, "name"):
-		return one("name", 0.9, "the name says that it is the name of the vulnerability")
-	case set("threat ransomware").any(w) && set("name").any(w):
+	case set("threat ransomware").any(w) && slices.Contains(w, "name"):
 		return one("name", 0.88, "the name says that it is the name of the threat")
 	}
-	return d.proposeFree(c)
+	return nil
 }
 
 // saysOther reports whether the name says that a text is neither a name of a

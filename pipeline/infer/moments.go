@@ -76,6 +76,16 @@ func (d *drafting) mapTimes(columns []*column) {
 	for _, ms := range byRole {
 		slices.SortStableFunc(ms, func(a, b moment) int { return cmp.Compare(a.rank, b.rank) })
 	}
+	used := d.putTimes(byRole)
+	for _, c := range columns {
+		if !used[c] && timesOf(c) != nil {
+			d.addExtra(c, &proposal{field: "extra", confidence: 0.75, reason: "another column has the time"})
+		}
+	}
+}
+
+// putTimes gives the fields their columns.
+func (d *drafting) putTimes(byRole map[string][]moment) map[*column]bool {
 	main, confidence, why := d.mainTime(byRole)
 	used := map[*column]bool{}
 	put := func(m *moment, field string, confidence float64, why string) {
@@ -94,11 +104,7 @@ func (d *drafting) mapTimes(columns []*column) {
 		put(last, "last_seen", 0.85, "the name says that it is the last time")
 	}
 	put(head(byRole["expires"]), "expires", 0.85, "the name says that it is the end")
-	for _, c := range columns {
-		if !used[c] && timesOf(c) != nil {
-			d.addExtra(c, &proposal{field: "extra", confidence: 0.75, reason: "another column has the time"})
-		}
-	}
+	return used
 }
 
 func head(ms []moment) *moment {

@@ -389,11 +389,15 @@ func (d *drafting) proposeOfHost(c *column) []proposal {
 		return one("extra", 0.8, "it is about the destination; the event has a field for that of the source only")
 	case c.share(drift.ASN) >= mostly:
 		return c.proposeASN()
-	case c.share(drift.CC) < mostly:
-		return nil
+	case c.share(drift.CC) >= mostly:
+		return c.proposeCC()
 	}
+	return nil
+}
+
+func (c *column) proposeCC() []proposal {
 	switch {
-	case countryWords.any(w) && !slices.Contains(w, "name"):
+	case countryWords.any(c.words) && !slices.Contains(c.words, "name"):
 		return one("cc", 0.93, "the values are country codes")
 	case c.unnamed && c.share(drift.Bool) == 0:
 		return one("cc", 0.55, "the values may be country codes")
