@@ -43,21 +43,19 @@ func SampleURL(ctx context.Context, rawURL string, allow []netip.Prefix, most in
 
 // SampleBytes unpacks a payload that is there already; name is that of its file.
 func SampleBytes(ctx context.Context, name string, r io.Reader, most int64) ([]Sample, error) {
-	return sample(ctx, v1alpha1.FeedSourceSpec{}, most, func(ctx context.Context, c *collection) error {
+	return sample(ctx, v1alpha1.FeedSourceSpec{}, most, func(_ context.Context, c *collection) error {
 		b, err := c.spool.add(io.LimitReader(r, sampleDownload))
 		if err != nil {
 			return err
 		}
-		if isWorkbook(b) {
-			return c.append(part{filename: name, content: b})
-		}
-		return c.add(ctx, part{filename: name, content: b})
+		return c.append(part{filename: name, content: b})
 	})
 }
 
 // sample runs one collection that is not published.
 func sample(ctx context.Context, spec v1alpha1.FeedSourceSpec, most int64, fetch func(context.Context, *collection) error) (out []Sample, err error) {
 	spec.Limits = v1alpha1.LimitsSpec{Timeout: sampleTimeout, DownloadBytes: sampleDownload, PayloadBytes: samplePayload, Entries: sampleMembers}
+	spec.Unpack.Mode = v1alpha1.UnpackNone // open does that
 	cfg := &plan.Collector{Name: "sample", Spec: spec}
 	c, err := newCollection(cfg, &memory{Parts: map[string]string{}}, os.TempDir(), time.Now())
 	if err != nil {
@@ -72,7 +70,7 @@ func sample(ctx context.Context, spec v1alpha1.FeedSourceSpec, most int64, fetch
 			err = fmt.Errorf("the payload makes a decoder panic: %v", p)
 		}
 	}()
-	if err := fetch(ctx, c); err != nil {
+	if err := errors.Join(fetch(ctx, c), c.open(ctx)); err != nil {
 		return nil, errors.New(sentence(c.redact.text(explain(ctx, err).Error())))
 	}
 	for _, p := range c.parts {
@@ -83,6 +81,23 @@ func sample(ctx context.Context, spec v1alpha1.FeedSourceSpec, most int64, fetch
 		out = append(out, Sample{Data: data, Truncated: p.content.Size() > most, URL: p.url, Filename: p.filename, ContentType: p.contentType})
 	}
 	return out, nil
+}
+
+// open unpacks what was fetched, except for workbooks.
+func (c *collection) open(ctx context.Context) error {
+	fetched := c.parts
+	c.parts, c.next.Parts = nil, map[string]string{}
+	c.cfg.Spec.Unpack.Mode = ""
+	for _, p := range fetched {
+		add := func(p part) error { return c.add(ctx, p, false) }
+		if isWorkbook(p.content) {
+			add = c.append
+		}
+		if err := add(p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isWorkbook tells a workbook, which is a zip archive, from one that has feeds.

@@ -26,6 +26,9 @@ func (d *drafting) source() {
 	s.Spec.ParserRef.Name = name
 	s.Spec.Schedule.Interval = "1h"
 	s.Spec.Unpack.Include = d.opts.Members
+	if d.spec.Input.XLSX != nil {
+		s.Spec.Unpack.Mode = v1alpha1.UnpackNone // a workbook is a zip archive
+	}
 	s.Spec.HTTP = &v1alpha1.HTTPSpec{URL: d.text.sample.URL}
 	s.Spec.Policy.TLP, s.Spec.Policy.Restriction = v1alpha1.TLP(event.TLPAmber.String()), v1alpha1.Restriction(event.RestrictionNeedToKnow.String())
 	d.draft.Source = s

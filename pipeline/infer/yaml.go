@@ -89,7 +89,7 @@ func (w *writer) source(s *v1alpha1.FeedSource) {
 	w.line(1, "parserRef: {name: "+s.Spec.ParserRef.Name+"}")
 	w.line(1, "schedule: "+flow(s.Spec.Schedule))
 	w.line(1, "http: {url: "+yamlText(s.Spec.HTTP.URL)+"}")
-	if u := s.Spec.Unpack; len(u.Include) > 0 {
+	if u := s.Spec.Unpack; len(u.Include) > 0 || u.Mode != "" {
 		w.line(1, "unpack: "+flow(u))
 	}
 	w.line(1, "policy: "+flow(s.Spec.Policy))
