@@ -175,7 +175,6 @@ type layoutWriter struct {
 	year     bool
 	month    bool
 	clock    int
-	pm       bool
 	failed   bool
 }
 
