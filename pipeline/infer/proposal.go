@@ -345,9 +345,6 @@ func (d *drafting) aboutCertificates() bool {
 	})
 }
 
-// about reports whether the feed's URL, name or comments have one of the words.
-func (d *drafting) about(words wordsOf) bool { return words.any(d.feedWords) }
-
 // resolve gives each field to the column that suits it best. What is left goes to
 // extra; close calls are questions.
 func (d *drafting) resolve(all []proposal) []proposal {

@@ -174,9 +174,7 @@ func (t *text) words(o *Options) []string {
 		names = append(names, u.Hostname(), u.Path)
 	}
 	names = append(names, path.Base(t.sample.Filename))
-	for _, c := range t.comments[:min(len(t.comments), 30)] {
-		names = append(names, c)
-	}
+	names = append(names, t.comments[:min(len(t.comments), 30)]...)
 	var out []string
 	for _, n := range names {
 		out = append(out, tokens(n)...)
