@@ -253,3 +253,10 @@ func layoutWord(w string) (stands string, month bool) {
 	}
 	return "", false
 }
+
+// LayoutOf is the layout of a timestamp as profiles have it: iso8601, unix,
+// unix_ms, unix_us, or the shape of the text. It is false for what is none.
+func LayoutOf(s string) (layout string, ok bool) {
+	kinds, name := classify(s, nil)
+	return string(name), kinds&Timestamp != 0
+}

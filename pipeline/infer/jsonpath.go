@@ -1,0 +1,211 @@
+package infer
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+)
+
+// place is where records may be in a JSON document.
+type place struct {
+	path    string
+	records int
+	// telling is how many of their values have a kind that feeds are made of.
+	telling int
+	// scalars: the records are values, not objects.
+	scalars bool
+	sample  []any
+}
+
+const maxPlaces = 64
+
+// document finds the records of a document.
+func (t *text) document(doc any) []format {
+	places := recordPaths(doc)
+	if list, ok := doc.([]any); ok && len(places) == 0 {
+		places = []place{{records: len(list), sample: list}}
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return b.weight() - a.weight() })
+	if v := vocabularyIn([]any{doc}); v != "" {
+		return []format{vocabularyFormat(v)}
+	}
+	if len(places) == 0 {
+		return []format{{name: "JSON", input: v1alpha1.InputSpec{JSON: &v1alpha1.JSONSpec{}}, confidence: 0.5, score: 1,
+			reason: "the document has no list of records: it is the only one"}}
+	}
+	best := places[0]
+	if v := vocabularyIn(best.sample); v != "" && best.path == "" {
+		return []format{vocabularyFormat(v)}
+	}
+	f := format{name: "JSON", input: v1alpha1.InputSpec{JSON: &v1alpha1.JSONSpec{Records: best.path}}, confidence: 0.95, score: 1,
+		reason: fmt.Sprintf("%s holds most of the records (%d)", nameOf(best.path), best.records)}
+	var rivals []string
+	for _, p := range places[1:] {
+		if p.weight()*4 >= best.weight() && p.weight() > 0 && p.scalars == best.scalars {
+			rivals = append(rivals, p.path)
+		}
+	}
+	if len(rivals) > 0 {
+		f.choices = append(f.choices, Choice{About: "input", Chosen: "records: " + best.path, Confidence: 0.55,
+			Reason: "other lists have as many records", Alternatives: rivals})
+	}
+	return []format{f}
+}
+
+func (p *place) weight() int { return 8*p.telling + min(p.records, 1000) }
+
+func nameOf(path string) string {
+	if path == "" {
+		return "the document"
+	}
+	return path
+}
+
+// recordPaths lists where the records may be: arrays, and objects whose values
+// are alike.
+func recordPaths(doc any) []place {
+	var out []place
+	walkPlaces(doc, "", 0, &out)
+	return out
+}
+
+func walkPlaces(v any, path string, depth int, out *[]place) {
+	if depth > 5 || len(*out) >= maxPlaces {
+		return
+	}
+	switch v := v.(type) {
+	case []any:
+		if p, ok := placeOf(v, path); ok {
+			*out = append(*out, p)
+		}
+	case *object:
+		if alike(v) {
+			var list []any
+			for _, k := range v.keys {
+				if inner, ok := v.values[k].([]any); ok {
+					list = append(list, inner...)
+				} else {
+					list = append(list, v.values[k])
+				}
+			}
+			if p, ok := placeOf(list, join(path, "*")); ok {
+				*out = append(*out, p)
+				return
+			}
+		}
+		for _, k := range v.keys {
+			if len(*out) < maxPlaces && !harmless.MatchString(k) {
+				walkPlaces(v.values[k], join(path, quoteKey(k)), depth+1, out)
+			}
+		}
+	}
+}
+
+// harmless are the names of lists of what is no threat.
+var harmless = regexp.MustCompile(`(?i)^(?:white_?list|allow(?:ed|_?list)?|false_?positives?|fuzzy_?list|safe_?list|exclu(?:de|sion)s?)$`)
+
+func placeOf(list []any, path string) (place, bool) {
+	p := place{path: path, records: len(list), sample: list}
+	objects, scalars := 0, 0
+	for i, v := range list {
+		switch v := v.(type) {
+		case *object:
+			objects++
+			if i < 50 {
+				p.telling += tellingValues(v, 0)
+			}
+		case string:
+			scalars++
+			if i < 50 && kindsOf(v).strong() != 0 {
+				p.telling++
+			}
+		}
+	}
+	p.scalars = scalars > objects
+	return p, objects > 0 && objects*2 >= len(list) || p.telling > 0 && p.scalars
+}
+
+func tellingValues(o *object, depth int) int {
+	n := 0
+	for _, k := range o.keys {
+		switch v := o.values[k].(type) {
+		case string:
+			if kindsOf(v).strong() != 0 {
+				n++
+			}
+		case json.Number:
+			n += 0
+		case *object:
+			if depth < 3 {
+				n += tellingValues(v, depth+1)
+			}
+		}
+	}
+	return n
+}
+
+// alike reports whether the values of an object look like records of one list:
+// several objects with the same members, or names that are values themselves.
+func alike(o *object) bool {
+	objects, named := 0, 0
+	counts := map[string]int{}
+	for _, k := range o.keys {
+		if kindsOf(k).strong() != 0 || isNumber(k) {
+			named++
+		}
+		v := o.values[k]
+		if list, ok := v.([]any); ok && len(list) > 0 {
+			v = list[0]
+		}
+		if inner, ok := v.(*object); ok {
+			objects++
+			for _, m := range inner.keys {
+				counts[m]++
+			}
+		}
+	}
+	if objects == 0 || objects < len(o.keys) {
+		return false
+	}
+	if named == len(o.keys) {
+		return true
+	}
+	if objects < 3 {
+		return false
+	}
+	shared := 0
+	for _, n := range counts {
+		if n*5 >= objects*4 {
+			shared++
+		}
+	}
+	return shared >= 2 && shared*2 >= len(counts)
+}
+
+func isNumber(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_@#$-]+$`)
+
+func quoteKey(k string) string {
+	if plainKey.MatchString(k) && !strings.HasPrefix(k, "$") && k != "*" {
+		return k
+	}
+	b, err := json.Marshal(k)
+	if err != nil {
+		return k
+	}
+	return "[" + string(b) + "]"
+}
+
+func join(path, step string) string {
+	if path == "" || strings.HasPrefix(step, "[") {
+		return path + step
+	}
+	return path + "." + step
+}

@@ -1,0 +1,414 @@
+package infer
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/drift"
+)
+
+var (
+	hostsLine   = regexp.MustCompile(`^\s*(?:0\.0\.0\.0|127\.\d+\.\d+\.\d+|::1?|fe80::\S*|ff0\S*|255\.255\.255\.255)\s+[^\s#]+`)
+	sectionLine = regexp.MustCompile(`^\s*\[[^\]\[]+\]\s*$`)
+	settingLine = regexp.MustCompile(`^\s*[\w .-]+?\s*[=:]`)
+	zoneLine    = regexp.MustCompile(`(?i)^\$(?:TTL|ORIGIN|INCLUDE)\s|\s(?:IN\s+)?SOA\s+\S+\s+\S+\s|\s(?:\d+\s+)?IN\s+(?:A|AAAA|CNAME|NS|TXT|PTR)\s`)
+	zoneRecord  = regexp.MustCompile(`(?i)(?:^|\s)(?:IN|A|AAAA|CNAME|NS|TXT|PTR|SOA)\s`)
+	pairText    = regexp.MustCompile(`(?:^|[\s,;|&])([A-Za-z_][\w.-]*)=("[^"]*"|'[^']*'|[^\s,;|&]*)`)
+)
+
+// special recognizes formats of lines that have a reader of their own.
+func (t *text) special() []format {
+	var out []format
+	n := float64(len(t.lines))
+	count := func(re *regexp.Regexp, lines []string) float64 {
+		k := 0
+		for _, l := range lines {
+			if re.MatchString(l) {
+				k++
+			}
+		}
+		return float64(k)
+	}
+	data := float64(max(len(t.data), 1))
+	if hosts := count(hostsLine, t.data) / data; hosts >= 0.9 {
+		out = append(out, format{name: "a hosts file", confidence: 0.95, score: 1.5, input: v1alpha1.InputSpec{Hosts: &v1alpha1.HostsSpec{}},
+			reason: "its lines are a local address and a name"})
+	}
+	if zone := count(zoneLine, t.lines); zone >= 1 && count(zoneRecord, t.lines)/n >= 0.6 {
+		out = append(out, format{name: "a DNS zone", confidence: 0.9, score: 1.5, input: v1alpha1.InputSpec{Zone: &v1alpha1.ZoneSpec{}},
+			reason: "it has resource records in master file format"})
+	}
+	if sections := count(sectionLine, t.lines); sections >= 1 && (count(settingLine, t.lines)+sections)/n >= 0.7 {
+		out = append(out, format{name: "INI", confidence: 0.9, score: 1.4, input: v1alpha1.InputSpec{INI: &v1alpha1.INISpec{}},
+			reason: "it has sections in brackets, with keys and values"})
+	}
+	if f := t.keyValue(); f != nil {
+		out = append(out, *f)
+	}
+	return out
+}
+
+// keyValue recognizes lines of pairs.
+func (t *text) keyValue() *format {
+	fitting := 0
+	separators := map[string]int{}
+	for _, l := range t.data {
+		pairs := pairText.FindAllStringSubmatchIndex(l, -1)
+		covered := 0
+		for i, p := range pairs {
+			covered += p[5] - p[2]
+			if i > 0 {
+				separators[strings.TrimSpace(l[pairs[i-1][5]:p[2]])]++
+			}
+		}
+		if len(pairs) >= 2 && covered*4 >= len(l)*3 {
+			fitting++
+		}
+	}
+	if fitting == 0 || fitting*5 < len(t.data)*4 {
+		return t.labelled()
+	}
+	spec := &v1alpha1.KeyValueSpec{Comment: t.comment}
+	most := 0
+	for s, n := range separators {
+		if n > most || n == most && s < spec.PairSeparator {
+			spec.PairSeparator, most = s, n
+		}
+	}
+	return &format{name: "lines of key=value", confidence: 0.9, score: 1.4, input: v1alpha1.InputSpec{KeyValue: spec},
+		reason: fmt.Sprintf("%d of %d lines are pairs", fitting, len(t.data))}
+}
+
+var labelledPart = regexp.MustCompile(`^\s*[A-Za-z][\w .-]{0,31}:\s+\S`)
+
+// labelled recognizes lines of labels and values: IP: 192.0.2.1; Port: 80.
+func (t *text) labelled() *format {
+	for _, sep := range []string{";", "|", ","} {
+		fitting := 0
+		for _, l := range t.data {
+			parts := strings.Split(strings.Trim(l, sep+" "), sep)
+			if len(parts) > 1 && !slices.ContainsFunc(parts, func(p string) bool { return !labelledPart.MatchString(p) }) {
+				fitting++
+			}
+		}
+		if fitting > 0 && fitting*5 >= len(t.data)*4 {
+			return &format{name: "lines of label: value", confidence: 0.85, score: 1.4,
+				input:  v1alpha1.InputSpec{KeyValue: &v1alpha1.KeyValueSpec{Comment: t.comment, PairSeparator: sep, Separator: ":"}},
+				reason: fmt.Sprintf("%d of %d lines are pairs", fitting, len(t.data))}
+		}
+	}
+	return nil
+}
+
+// remark is what follows a value in its line.
+var remark = regexp.MustCompile(`^(\S+)\s+(?:[#;]|//|--)\s*(.*)$`)
+
+// value is the value of a line that has but one, without the remark behind it.
+func value(line string) (v, rest string, remarked bool) {
+	v = strings.Trim(strings.TrimSpace(line), `"',`)
+	if m := remark.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+		return m[1], m[2], true
+	}
+	return v, "", false
+}
+
+// oneValue is the share of lines that are one telling value, and of those with a
+// remark.
+func (t *text) oneValue(lines []string) (share, remarked float64) {
+	n, r := 0, 0
+	for _, l := range lines {
+		v, rest, _ := value(l)
+		if kindsOf(v).strong() == 0 && !bareHost.MatchString(v) {
+			continue
+		}
+		n++
+		if rest != "" {
+			r++
+		}
+	}
+	all := float64(max(len(lines), 1))
+	return float64(n) / all, float64(r) / all
+}
+
+// bareHost are names with dots whose top-level domain may be none that is known.
+var bareHost = regexp.MustCompile(`^(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.[A-Za-z][A-Za-z0-9-]+$`)
+
+// lists are one value a line, and lines that are taken apart by a pattern, unless
+// they are a regular table.
+func (t *text) lists(regular bool) []format {
+	lines := t.data[:min(len(t.data), maxDialectLines)]
+	if len(lines) == 0 {
+		return nil
+	}
+	var out []format
+	if share, remarked := t.oneValue(lines); share >= 0.3 {
+		out = append(out, t.valueList(lines, share, remarked))
+	}
+	if f := t.templates(lines); f != nil && !regular {
+		out = append(out, *f)
+	}
+	return out
+}
+
+func (t *text) valueList(lines []string, share, remarked float64) format {
+	f := t.wholeLines(min(0.95, 0.5+share/2), fmt.Sprintf("%.0f %% of the lines are one value", 100*share))
+	f.score = share * share * (1 - 0.4*remarked)
+	f.unnamed = true
+	var values []string
+	quoted := false
+	for _, l := range lines {
+		v, _, _ := value(l)
+		if kindsOf(v).strong() != 0 || bareHost.MatchString(v) {
+			values = append(values, v)
+			quoted = quoted || strings.TrimSpace(l)[0] == '"' || strings.HasSuffix(strings.TrimSpace(l), ",")
+		}
+	}
+	name := inventName(values)
+	if name == "" {
+		name = "value"
+	}
+	switch {
+	case remarked > 0:
+		f.input.Text.Pattern = `^\s*(?P<` + name + `>\S+)(?:\s+(?:[#;]|//|--)\s*(?P<remark>.*?))?\s*$`
+	case quoted:
+		f.input.Text.Pattern = `^\s*["']?(?P<` + name + `>[^"',\s]+)["']?,?\s*$`
+	case share < 1:
+		f.input.Text.Pattern = `^\s*(?P<` + name + `>\S+)\s*$`
+	}
+	if share < 1 {
+		t.skipOthers(&f, name, values)
+	}
+	return f
+}
+
+// skipOthers passes over the lines that are no value of the list: headings, tags.
+func (t *text) skipOthers(f *format, name string, values []string) {
+	all := newColumn(name, values)
+	var test string
+	switch {
+	case all.share(drift.URL) == 1:
+		test = `^[A-Za-z][A-Za-z0-9+.*]*(?:\[:\]|:)//`
+	case all.share(ipKinds|drift.CIDR4|drift.CIDR6) == 1:
+		test = `^[0-9A-Fa-f.:/\[\]]+$`
+	case all.share(drift.MD5|drift.SHA1|drift.SHA256) == 1:
+		test = `^[0-9A-Fa-f]{32,64}$`
+	default:
+		test = `^[^\s<>]*[.:][^\s<>]*$`
+	}
+	f.input.Text.Pattern = `^(?:\s*(?P<` + name + `>\S+)(?:\s+[#;].*)?|.*)$`
+	f.skip = append(f.skip, v1alpha1.SkipRule{Reason: "other-line", When: fmt.Sprintf("!record.%s.matches(%s)", name, celText(test))})
+	re := regexp.MustCompile(test)
+	f.other = func(row []string) bool { return !re.MatchString(row[0]) }
+	f.choices = append(f.choices, Choice{About: "records", Chosen: "skip lines that are no value", Confidence: 0.75,
+		Reason: "some lines are headings or tags"})
+}
+
+// celText writes a text of a CEL expression.
+func celText(s string) string {
+	if !strings.ContainsAny(s, "'\n\r") {
+		return "r'" + s + "'"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// token is a word of a line.
+type token struct {
+	text string
+	// class is what words of one template have in common: a kind, or the text
+	// itself where it is punctuation.
+	class   string
+	literal bool
+}
+
+var (
+	dateTime = regexp.MustCompile(`^(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4})\s+(\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)`)
+	spaces   = regexp.MustCompile(`\s+`)
+)
+
+// words takes a line apart at white space, and keeps date and time together.
+func words(line string) []token {
+	var out []token
+	rest := strings.TrimSpace(line)
+	for rest != "" && len(out) < 64 {
+		if m := dateTime.FindString(rest); m != "" && (len(m) == len(rest) || rest[len(m)] == ' ' || rest[len(m)] == '\t') {
+			out = append(out, token{text: m, class: "time"})
+			rest = strings.TrimSpace(rest[len(m):])
+			continue
+		}
+		end := strings.IndexAny(rest, " \t")
+		if end < 0 {
+			end = len(rest)
+		}
+		out = append(out, tokenOf(rest[:end], len(out) == 0))
+		rest = strings.TrimSpace(rest[end:])
+	}
+	return out
+}
+
+func tokenOf(s string, first bool) token {
+	k := kindsOf(s)
+	switch {
+	case k.has(ipKinds):
+		return token{text: s, class: "ip"}
+	case k.strong() != 0:
+		return token{text: s, class: drift.Kinds(k.strong()).String()}
+	case k.has(drift.Int | drift.Float):
+		return token{text: s, class: "number"}
+	case k.has(drift.Timestamp):
+		return token{text: s, class: "time"}
+	case strings.Trim(s, "#;:|,-=>()[]/*") == "":
+		return token{text: s, class: s, literal: true}
+	case first && word.MatchString(s):
+		return token{text: s, class: "=" + s, literal: true}
+	}
+	return token{text: s, class: "word"}
+}
+
+// templates takes the largest group of lines that are built alike.
+func (t *text) templates(lines []string) *format {
+	groups := map[string][][]token{}
+	for _, l := range lines {
+		ws := words(l)
+		classes := make([]string, len(ws))
+		for i, w := range ws {
+			classes[i] = w.class
+		}
+		key := strings.Join(classes, " ")
+		groups[key] = append(groups[key], ws)
+	}
+	best := largest(groups)
+	g := groups[best]
+	if len(g) == 0 || len(g[0]) < 2 && !strings.Contains(best, "ip") {
+		return nil
+	}
+	share := float64(len(g)) / float64(len(lines))
+	if share < 0.2 || len(g[0]) > 24 || t.tabbed(g[0], lines) {
+		return nil
+	}
+	names, known := t.templateNames(g)
+	pattern := patternOf(g[0], names)
+	f := format{name: "lines of a pattern", confidence: min(0.9, 0.4+share/2), score: 0.8 * share,
+		reason: fmt.Sprintf("%d of %d lines are built alike", len(g), len(lines)),
+		input:  v1alpha1.InputSpec{Text: &v1alpha1.TextSpec{Comment: t.comment, Pattern: "^" + pattern + "$"}}, unnamed: !known}
+	if share < 1 {
+		f.score, f.confidence = 0.75*share, 0.9*share
+		f.input.Text.Pattern = `^(?:` + pattern + `|.*)$`
+		f.skip = append(f.skip, v1alpha1.SkipRule{Reason: "other-line", When: fmt.Sprintf(`record.%s == ""`, names[0])})
+		f.other = func(row []string) bool { return row[0] == "" }
+		f.choices = append(f.choices, Choice{About: "records", Chosen: "skip lines that are built otherwise", Confidence: 0.5 + share/4,
+			Reason: fmt.Sprintf("%d of %d lines are built otherwise", len(lines)-len(g), len(lines))})
+	}
+	return &f
+}
+
+// largest is the key of the largest group with a telling word.
+func largest(groups map[string][][]token) (best string) {
+	for key, g := range groups {
+		if isTelling(g[0]) && (best == "" || len(g) > len(groups[best]) || len(g) == len(groups[best]) && key < best) {
+			best = key
+		}
+	}
+	return best
+}
+
+// tabbed reports whether the words are what tabs part: then it is a table.
+func (t *text) tabbed(ws []token, lines []string) bool {
+	return !slices.ContainsFunc(lines, func(l string) bool { return strings.Count(l, "\t")+1 != len(ws) })
+}
+
+func isTelling(ws []token) bool {
+	return slices.ContainsFunc(ws, func(w token) bool { return kindsOf(w.text).strong() != 0 })
+}
+
+// patternOf is a regular expression for lines like this one.
+func patternOf(ws []token, names []string) string {
+	var b strings.Builder
+	b.WriteString(`\s*`)
+	n := 0
+	for i, w := range ws {
+		if i > 0 {
+			b.WriteString(`\s+`)
+		}
+		switch {
+		case w.literal:
+			b.WriteString(regexp.QuoteMeta(w.text))
+			continue
+		case w.class == "time" && strings.ContainsAny(w.text, " \t"):
+			fmt.Fprintf(&b, `(?P<%s>\S+\s+\S+)`, names[n])
+		default:
+			fmt.Fprintf(&b, `(?P<%s>\S+)`, names[n])
+		}
+		n++
+	}
+	b.WriteString(`\s*`)
+	return b.String()
+}
+
+// templateNames names the parts: after a comment that lists as many names, or
+// after what they hold.
+func (t *text) templateNames(g [][]token) (names []string, known bool) {
+	var columns [][]string
+	for i, w := range g[0] {
+		if w.literal {
+			continue
+		}
+		var values []string
+		for _, ws := range g {
+			values = append(values, ws[i].text)
+		}
+		columns = append(columns, values)
+	}
+	if names := t.commentedWords(len(columns)); names != nil {
+		return groupNames(names), true
+	}
+	names = make([]string, len(columns))
+	for i, values := range columns {
+		if names[i] = inventName(values); names[i] == "" {
+			names[i] = fmt.Sprintf("column_%d", i+1)
+		}
+	}
+	return groupNames(names), false
+}
+
+var wideGap = regexp.MustCompile(`\t+|\s{2,}|\s*[#|;,]\s*`)
+
+// commentedWords finds a comment before the first line that has n names.
+func (t *text) commentedWords(n int) []string {
+	for i := t.before - 1; i >= 0 && n > 1; i-- {
+		line := strings.Trim(strings.TrimLeft(t.comments[i], t.comment), " \t#*")
+		for _, re := range []*regexp.Regexp{wideGap, spaces} {
+			var cells []string
+			known := 0
+			for _, c := range re.Split(line, -1) {
+				if c = strings.TrimSpace(c); c != "" {
+					cells = append(cells, c)
+					if isKnownName(c) {
+						known++
+					}
+				}
+			}
+			if len(cells) == n && known*2 >= n {
+				return cells
+			}
+		}
+	}
+	return nil
+}
+
+var notInGroup = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+
+// groupNames makes names of groups: letters, digits and underscores.
+func groupNames(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		n = strings.Trim(notInGroup.ReplaceAllString(strings.ToLower(n), "_"), "_")
+		if n == "" || n[0] >= '0' && n[0] <= '9' {
+			n = "c_" + n
+		}
+		out[i] = n
+	}
+	return uniqueNames(out)
+}

@@ -1,0 +1,301 @@
+package infer
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/drift"
+)
+
+var cveInside = regexp.MustCompile(`(?i)\bCVE-\d{4}-\d{4,}\b`)
+
+// contains reports whether most values have a match in them.
+func (c *column) contains(re *regexp.Regexp) bool {
+	n := 0
+	for v := range c.distinct {
+		if len(v) > 512 {
+			return false
+		}
+		if re.MatchString(v) {
+			n++
+		}
+	}
+	return n > 0 && float64(n) >= 0.5*float64(len(c.distinct))
+}
+
+// longest is the most values that an array of the column has.
+func (c *column) longest() int {
+	n := 0
+	for _, v := range c.values {
+		if v != "" {
+			n = max(n, strings.Count(v, "\n")+1)
+		}
+	}
+	return n
+}
+
+// isScore reports whether a number says how sure the publisher is.
+func isScore(c *column) bool {
+	if set("cvss cvss2 cvss3 epss base count port size percentile version severity").any(c.words) {
+		return false
+	}
+	return set("confidence reliability certainty score trust probability fraud").any(c.words) ||
+		slices.Contains(c.words, "level") && scoreWords.any(c.parents)
+}
+
+// proposeScore reads a number as a confidence, by thresholds for its scale.
+func (d *drafting) proposeScore(c *column) []proposal {
+	_, most, ok := c.numbers()
+	if !ok {
+		return nil
+	}
+	high, medium, scale, confidence := "75", "40", "0 to 100", 0.8
+	switch {
+	case most <= 1:
+		high, medium, scale, confidence = "0.75", "0.4", "0 to 1", 0.62
+	case most <= 10:
+		high, medium, scale, confidence = "7", "4", "0 to 10", 0.55
+	}
+	if !set("confidence reliability certainty").any(c.words) {
+		confidence = 0.5
+	}
+	value := d.celNumber(c)
+	rule := v1alpha1.MappingRule{Field: "confidence", OnInvalid: v1alpha1.InvalidDrop,
+		Expr: fmt.Sprintf(`%[1]s >= %[2]s ? "high" : %[1]s >= %[3]s ? "medium" : "low"`, value, celFloat(high), celFloat(medium))}
+	if !d.allHave(c) {
+		rule.When = d.celHas(c)
+	}
+	return []proposal{{field: "confidence", confidence: confidence, keep: true, rule: rule, others: []string{"extra." + cleanKey(c.words, c.parents), "other thresholds"},
+		reason: "the values are numbers from " + scale + ", and the name says how sure it is"}}
+}
+
+func celFloat(s string) string {
+	if !strings.Contains(s, ".") {
+		return s + ".0"
+	}
+	return s
+}
+
+func (d *drafting) celNumber(c *column) string { return "double(" + d.celName(c) + ")" }
+
+// celName is how an expression names the column.
+func (d *drafting) celName(c *column) string {
+	if strings.Contains(c.name, "[") && d.format.records.json {
+		var b strings.Builder
+		b.WriteString("record")
+		for i, step := range strings.Split(c.name, ".") {
+			if i > 0 || !strings.HasPrefix(step, "[") {
+				b.WriteByte('.')
+			}
+			b.WriteString(step)
+		}
+		return b.String()
+	}
+	if celIdent.MatchString(c.name) && (d.format.records.json || !strings.Contains(c.name, ".")) {
+		return "record." + c.name
+	}
+	return fmt.Sprintf("record[%q]", c.name)
+}
+
+var celIdent = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+
+// celHas is a condition that the column has a value.
+func (d *drafting) celHas(c *column) string {
+	name := d.celName(c)
+	if !d.format.records.json {
+		return name + ` != ""`
+	}
+	var b strings.Builder
+	for i := strings.IndexByte(name, '.') + 1; i > 0; {
+		next := strings.IndexByte(name[i:], '.')
+		end := len(name)
+		if next >= 0 {
+			end = i + next
+		}
+		if list, ok := strings.CutSuffix(name[:end], "[0]"); ok {
+			fmt.Fprintf(&b, "has(%[1]s) && size(%[1]s) > 0 && ", list)
+		} else {
+			fmt.Fprintf(&b, "has(%s) && ", name[:end])
+		}
+		if i = end + 1; next < 0 {
+			break
+		}
+	}
+	return b.String() + name + " != null"
+}
+
+func (d *drafting) allHave(c *column) bool {
+	return !slices.ContainsFunc(c.values, func(v string) bool { return v == "" || isNull(v) })
+}
+
+// levels is the share of values that are low, medium or high.
+func (c *column) levels() float64 {
+	n, all := 0, 0
+	for v, times := range c.distinct {
+		all += times
+		if _, ok := levelWords[strings.ToLower(v)]; ok {
+			n += times
+		}
+	}
+	return float64(n) / float64(max(all, 1))
+}
+
+var levelWords = map[string]string{"low": "low", "medium": "medium", "moderate": "medium", "high": "high", "very high": "high", "very low": "low", "certain": "high"}
+
+func levelRule() v1alpha1.MappingRule {
+	return v1alpha1.MappingRule{OnInvalid: v1alpha1.InvalidDrop, Values: &v1alpha1.ValueMap{IgnoreCase: true, Entries: levelWords}}
+}
+
+// proposeText is for words and sentences.
+func (d *drafting) proposeText(c *column) []proposal {
+	w := c.words
+	if p := d.proposeCategory(c); p != nil {
+		return p
+	}
+	if set("username login").any(w) || slices.Contains(w, "user") && slices.Contains(w, "name") {
+		return one("username", 0.7, "the name says that it is the name of a user")
+	}
+	if c.saysOther() {
+		return d.proposeFree(c)
+	}
+	if p := d.proposeParty(c); p != nil {
+		return p
+	}
+	switch {
+	case set("vulnerability vuln").any(w) && slices.Contains(w, "name"):
+		return one("name", 0.9, "the name says that it is the name of the vulnerability")
+	}
+	if p := c.proposeThreat(); p != nil {
+		return p
+	}
+	return d.proposeFree(c)
+}
+
+// proposeThreat is for names of malware and threats.
+func (c *column) proposeThreat() []proposal {
+	w := c.words
+	switch {
+	case familyWords.any(w) && printable.any(w):
+		return one("name", 0.95, "the name says that it is the name of the threat")
+	case set("malware family botnet vxfamily trojan").any(w) && !idWords.any(w) && !slices.Contains(w, "fk"):
+		return one("name", 0.9, "the name says that it is the name of the threat")
+	case slices.Contains(w, "signature"):
+		return one("name", 0.86, "the name says that it is the name of the threat")
+	case set("threat ransomware").any(w) && slices.Contains(w, "name"):
+		return one("name", 0.88, "the name says that it is the name of the threat")
+	}
+	return nil
+}
+
+// saysOther reports whether the name says that a text is neither a name of a
+// threat nor of who is attacked.
+func (c *column) saysOther() bool {
+	return set("alias aliases id ids link url hash version date code type desc description tags tag malpedia path").any(c.words) ||
+		set("user reporter author vendor product").any(c.words)
+}
+
+// proposeParty is for who attacks, and who is attacked.
+func (d *drafting) proposeParty(c *column) []proposal {
+	w := c.words
+	switch {
+	case d.aboutLeaks() && set("title post").any(w):
+		return one("target", 0.65, "the feed is about leaks, and the titles of its posts name who was attacked")
+	case set("brand target victim impersonated").any(w) && !set("url ip id country sector").any(w):
+		return one("target", 0.88, "the name says who is imitated or attacked")
+	case set("actor gang campaign").any(w), slices.Contains(w, "group") && d.aboutLeaks():
+		return one("name", 0.75, "the name says who is behind it")
+	}
+	return nil
+}
+
+// aboutLeaks reports whether the feed says that it is about extortion and leaks.
+func (d *drafting) aboutLeaks() bool {
+	return slices.ContainsFunc(d.feedWords, func(w string) bool {
+		return strings.HasPrefix(w, "ransom") || w == "leak" || w == "leaks"
+	})
+}
+
+// mayName are words of columns that may hold the name of the threat.
+var mayName = set("type tag tags service ioc description desc reason comment comments info descr label title subject text classification remark activity")
+
+// askForName turns the column that may best hold the name of the threat into a
+// question, if no column surely does.
+func (d *drafting) askForName(all []proposal) []proposal {
+	if d.fields["name"] != nil {
+		return all
+	}
+	var best *column
+	for i := range all {
+		switch all[i].field {
+		case "name", "target":
+			return all
+		case "category":
+			best = all[i].column
+		}
+	}
+	for _, c := range d.columns {
+		if best == nil && c.mayName() {
+			best = c
+		}
+	}
+	if best == nil {
+		return all
+	}
+	q := proposal{column: best, field: "extra", confidence: 0.5, reason: "it may say the name of the threat", others: []string{"name", "name with an extract"}}
+	for i := range all {
+		if all[i].column != best {
+			continue
+		}
+		if all[i].field == "category" {
+			all[i].keep = false
+			break
+		}
+		all[i] = q
+		return all
+	}
+	return append(all, q)
+}
+
+// mayName reports whether the values may be names of threats.
+func (c *column) mayName() bool {
+	if !c.kindIs(drift.Text) || c.nonNull == 0 || c.array || c.wordy() > 8 || c.maxLength() > 120 {
+		return false
+	}
+	return mayName.any(c.words) && !c.kindWords() || c.unnamed && c.share(drift.CC|drift.Bool|proto) < 0.5
+}
+
+// proposeFree is for text that may be the name of the threat, or nothing that
+// the event has a field for.
+func (d *drafting) proposeFree(c *column) []proposal {
+	w := c.words
+	switch {
+	case set("name title threat").only(w), set("name title summary").any(w) && len(w) <= 2 && !set("file country as asn isp org user vendor product host domain city display").any(w):
+		return []proposal{{field: "name", confidence: 0.5, reason: "it may be the name of the threat", others: []string{"extra." + cleanKey(w, c.parents), "target"}}}
+	}
+	return nil
+}
+
+// wordy is how many words a value has, on average.
+func (c *column) wordy() float64 {
+	n, all := 0, 0
+	for v := range c.distinct {
+		n += len(strings.Fields(v))
+		all++
+	}
+	return float64(n) / float64(max(all, 1))
+}
+
+// kindWords reports whether the values name kinds of indicators: domain, url.
+func (c *column) kindWords() bool {
+	kinds := set("ip ipv4 ipv6 url domain hostname host sha256 sha1 md5 hash email file fqdn cidr port indicator uri filehash cve")
+	n := 0
+	for v := range c.distinct {
+		if len(strings.Fields(v)) <= 2 && kinds.any(tokens(v)) {
+			n++
+		}
+	}
+	return n*2 > len(c.distinct)
+}

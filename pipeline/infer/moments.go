@@ -1,0 +1,178 @@
+package infer
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/drift"
+)
+
+// isTime reports whether a column holds times. Numbers that could be seconds are
+// times only if the name says so.
+func (d *drafting) isTime(c *column) bool {
+	if c.array || !c.kindIs(drift.Timestamp) && c.share(drift.Timestamp) < 0.5 {
+		return false
+	}
+	if c.share(drift.Int) >= mostly {
+		return (timeWords.any(c.words) || firstWords.any(c.words) || lastWords.any(c.words) || expireWords.any(c.words)) &&
+			!set("id ids size bytes count").any(c.words)
+	}
+	return true
+}
+
+// moment is a column of times and what it may be the time of.
+type moment struct {
+	column *column
+	timing *timing
+	role   string // event, first, last, expires, other
+	rank   int    // among those of its role, the smaller the better
+}
+
+func momentOf(c *column, inExploded bool) moment {
+	m := moment{column: c, timing: timesOf(c)}
+	w := c.words
+	own := set("time timestamp datetime date ts when isotime event detection occurred observed source seen").only(w)
+	switch {
+	case expireWords.any(w):
+		m.role = "expires"
+	case otherTime.any(w), strings.HasPrefix(c.name, "_"), inList(c.name) && !inExploded:
+		m.role = "other"
+	case lastWords.any(w):
+		m.role = "last"
+		m.rank = pick(set("seen online active reported sighting report activity").any(append(slices.Clone(w), c.parents...)), 0, 1)
+	case own && !refWords.any(c.parents):
+		m.role = "event"
+		m.rank = len(w)
+	case firstWords.any(w):
+		m.role = "first"
+		m.rank = pick(set("first seen").any(append(slices.Clone(w), c.parents...)), 0, pick(set("added submission detected detection discovered reported").any(w), 1, 2))
+	case timeWords.any(w):
+		m.role, m.rank = "event", 5
+	case c.invented() || len(w) == 0:
+		m.role, m.rank = "event", 6
+	default:
+		m.role = "other"
+	}
+	if len(c.parents) > 0 && !inExploded {
+		m.rank += 3
+	}
+	return m
+}
+
+// mapTimes says which column is the time of an event. A list of what was active
+// lately is about the last time; a list of what was found, about the first.
+func (d *drafting) mapTimes(columns []*column) {
+	byRole := map[string][]moment{}
+	for _, c := range columns {
+		m := momentOf(c, len(d.spec.Explode) > 0 && strings.HasPrefix(c.name, d.spec.Explode[0].From+"."))
+		if m.timing == nil {
+			d.addExtra(c, nil)
+			continue
+		}
+		byRole[m.role] = append(byRole[m.role], m)
+	}
+	for _, ms := range byRole {
+		slices.SortStableFunc(ms, func(a, b moment) int { return cmp.Compare(a.rank, b.rank) })
+	}
+	used := d.putTimes(byRole)
+	for _, c := range columns {
+		if !used[c] && timesOf(c) != nil {
+			d.addExtra(c, &proposal{field: "extra", confidence: 0.75, reason: "another column has the time"})
+		}
+	}
+}
+
+// putTimes gives the fields their columns.
+func (d *drafting) putTimes(byRole map[string][]moment) map[*column]bool {
+	main, confidence, why := d.mainTime(byRole)
+	used := map[*column]bool{}
+	put := func(m *moment, field string, confidence float64, why string) {
+		if m == nil || used[m.column] || d.fields[field] != nil {
+			return
+		}
+		used[m.column] = true
+		d.addTime(m, field, confidence, why)
+	}
+	put(main, "time", confidence, why)
+	first, last := head(byRole["first"]), head(byRole["last"])
+	if main != first && first != nil && first.rank%3 == 0 {
+		put(first, "first_seen", 0.85, "the name says that it is the first time")
+	}
+	if main != last && last != nil && last.rank%3 == 0 {
+		put(last, "last_seen", 0.85, "the name says that it is the last time")
+	}
+	put(head(byRole["expires"]), "expires", 0.85, "the name says that it is the end")
+	return used
+}
+
+func head(ms []moment) *moment {
+	if len(ms) == 0 {
+		return nil
+	}
+	return &ms[0]
+}
+
+// mainTime chooses the time of an event.
+func (d *drafting) mainTime(by map[string][]moment) (m *moment, confidence float64, why string) {
+	event, first, last := head(by["event"]), head(by["first"]), head(by["last"])
+	switch {
+	case event != nil:
+		confidence = 0.95
+		if len(by["event"]) > 1 && by["event"][1].rank == event.rank {
+			confidence = 0.5
+		}
+		return event, confidence, "the name says that it is the time of the record"
+	case first != nil && last != nil:
+		if d.unsure("category") {
+			return first, 0.55, "of what is found, the first time counts; of what is active, the last"
+		}
+		switch category := d.spec.Constants["category"]; {
+		case slices.Contains([]string{"scanning", "tor", "proxy", "server-exploit", "spam", "bots", "dos-attacker"}, category):
+			return last, 0.7, "of what is active, the last time counts"
+		case category == "vulnerable":
+			return last, 0.5, "it was changed last then"
+		}
+		if set("updated update modified modification changed").any(last.column.words) {
+			return first, 0.55, "of what is found, the first time counts; of what changes, the last"
+		}
+		return first, pick(first.rank%3 == 0, 0.8, 0.65), "of what is found, the first time counts"
+	case first != nil:
+		return first, 0.9, "it is the only time that says when it was found"
+	case last != nil:
+		return last, 0.85, "it is the only time that says when it was seen"
+	case len(by["other"]) > 0:
+		return head(by["other"]), 0.5, "it is the only time"
+	}
+	return nil, 0, ""
+}
+
+// unsure reports whether there is a question about something.
+func (d *drafting) unsure(about string) bool {
+	return slices.ContainsFunc(d.draft.Choices, func(c Choice) bool { return c.About == about && c.Question() })
+}
+
+// addTime makes the rule of a time.
+func (d *drafting) addTime(m *moment, field string, confidence float64, why string) {
+	c, t := m.column, m.timing
+	rule := v1alpha1.MappingRule{Field: field, From: []string{c.name}}
+	d.nullsOf(c, &rule)
+	if !t.plain {
+		rule.Time = &v1alpha1.TimeSpec{Layouts: t.layouts}
+	}
+	if field != "time" || t.fits < 1 {
+		rule.OnInvalid = v1alpha1.InvalidDrop
+	}
+	choice := Choice{About: c.name, Field: field, Chosen: field, Confidence: confidence, Reason: why + "; " + t.why()}
+	if t.ambiguous {
+		choice.Confidence = 0.4
+		choice.Reason = "day and month may be the other way round: no value tells; " + t.why()
+		choice.Alternatives = append(choice.Alternatives, "layouts: "+strings.Join(t.other, ", "))
+	}
+	if field == "time" && confidence < askBelow {
+		choice.Alternatives = append(choice.Alternatives, "last_seen", "first_seen")
+	}
+	d.fields[field] = c
+	d.plan(rule, choice)
+}

@@ -1,0 +1,123 @@
+package infer
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/pipeline/drift"
+)
+
+// proposeWeak is for values that mean something with a name only.
+func (d *drafting) proposeWeak(c *column) []proposal {
+	if c.array {
+		return nil
+	}
+	if p := d.proposeOfHost(c); p != nil {
+		return p
+	}
+	if c.unnamed && c.share(drift.Int) == 1 {
+		return []proposal{{field: "extra", confidence: 0.5, reason: "the values are numbers, and no name says what of", others: []string{"count", "dport", "asn", "confidence"}}}
+	}
+	if inList(c.name) {
+		return nil
+	}
+	if portWords.any(c.words) && c.share(drift.Port) >= mostly {
+		return d.proposePort(c)
+	}
+	if c.kindIs(drift.Int | drift.Float) {
+		return d.proposeNumber(c)
+	}
+	if set("confidence reliability certainty").any(c.words) && c.levels() >= mostly {
+		return []proposal{{field: "confidence", confidence: 0.9, reason: "the values are levels", rule: levelRule()}}
+	}
+	if c.share(drift.Bool) == 1 && c.boolean {
+		return nil
+	}
+	return d.proposeText(c)
+}
+
+// proposeOfHost is for what is about an address, and for marks of a record.
+func (d *drafting) proposeOfHost(c *column) []proposal {
+	w := c.words
+	switch {
+	case c.share(proto) >= mostly && !inList(c.name) && (protoWords.any(w) || c.invented()):
+		return one("proto", 0.93, "the values are transport protocols")
+	case slices.Contains(w, "tlp"):
+		return one("tlp", 0.9, "the name says TLP")
+	case destWords.any(w) && (asnWords.any(w) || countryWords.any(w)) && d.hasSource(c):
+		return one("extra", 0.8, "it is about the destination; the event has a field for that of the source only")
+	case c.share(drift.ASN) >= mostly:
+		return c.proposeASN()
+	case c.share(drift.CC) >= mostly:
+		return c.proposeCC()
+	}
+	return nil
+}
+
+func (c *column) proposeCC() []proposal {
+	switch {
+	case countryWords.any(c.words) && !slices.Contains(c.words, "name"):
+		return one("cc", 0.93, "the values are country codes")
+	case c.unnamed && c.share(drift.Bool) == 0:
+		return one("cc", 0.55, "the values may be country codes")
+	}
+	return nil
+}
+
+func (c *column) proposeASN() []proposal {
+	switch {
+	case asnWords.any(c.words) && !asNameWords.any(c.words):
+		return one("asn", 0.93, "the values are AS numbers")
+	case c.share(drift.Int) == 0:
+		return one("asn", 0.8, "the values are AS numbers")
+	}
+	return nil
+}
+
+// proposeNumber is for scores and counts.
+func (d *drafting) proposeNumber(c *column) []proposal {
+	switch {
+	case isScore(c):
+		return d.proposeScore(c)
+	case isCount(c):
+		return one("count", 0.82, "the values are numbers, and the name says how often")
+	}
+	return nil
+}
+
+func (c *column) invented() bool { return c.unnamed || strings.HasPrefix(c.name, "column_") }
+
+// others reports whether another column says what an event is about, by one of
+// the kinds.
+func (d *drafting) others(not *column, k drift.Kinds) bool {
+	return slices.ContainsFunc(d.columns, func(c *column) bool {
+		return c != not && (!c.array || c.kindIs(drift.CVE)) && c.nonNull > 0 && c.share(k) >= mostly && !refWords.any(c.words) &&
+			!printWords.any(c.words) && !certWords.any(c.words) && !inList(c.name)
+	})
+}
+
+// inList reports whether a path leads into a list.
+func inList(path string) bool { return strings.Contains(path, "[0]") }
+
+func isCount(c *column) bool {
+	if !countWords.any(c.words) || asnWords.any(c.words) || portWords.any(c.words) || idWords.any(c.words) ||
+		set("size bytes length version distinct unique targets seconds days max min limit cvss").any(c.words) {
+		return false
+	}
+	least, _, ok := c.numbers()
+	return ok && least >= 0 && !c.kindIs(drift.Timestamp) || ok && least >= 0 && slices.Contains(c.words, "count")
+}
+
+func (d *drafting) proposePort(c *column) []proposal {
+	other := slices.ContainsFunc(d.columns, func(o *column) bool { return o != c && portWords.any(o.words) && o.share(drift.Port) >= mostly })
+	switch {
+	case set("src source sport spt srcport client").any(c.words):
+		if other {
+			return one("sport", 0.93, "the values are ports of a source")
+		}
+		return one("sport", 0.65, "the values are ports of a source")
+	case other && !destWords.any(c.words) && !set("dport dpt dstport").any(c.words):
+		return one("dport", 0.8, "the values are ports")
+	}
+	return one("dport", 0.94, "the values are ports")
+}
