@@ -12,7 +12,7 @@ import (
 // none.
 
 var (
-	fuzzyClock = regexp.MustCompile(`(?i)\b(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap]\.?m\b\.?)?`)
+	fuzzyClock = regexp.MustCompile(`(?i)(?:^|[^\d:.])(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap]\.?m\b\.?)?`)
 	fuzzyZone  = regexp.MustCompile(`(?i)^\s*(?:(Z|UTC|GMT)\b)?\s*\(?([+-]\d{2}):?(\d{2})?\)?`)
 
 	yearFirst  = regexp.MustCompile(`\b(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:\D|$)`)
