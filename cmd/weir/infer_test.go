@@ -116,7 +116,11 @@ func TestDraftsOfTheCatalogueAreManifests(t *testing.T) {
 			continue
 		}
 		seen[f.Parser.Name] = true
-		d, err := infer.Infer(infer.Sample{Data: []byte(f.Parser.Spec.Examples[0].Input), URL: f.Source.Spec.HTTP.URL},
+		s := infer.Sample{Data: []byte(f.Parser.Spec.Examples[0].Input)}
+		if f.Source.Spec.HTTP != nil {
+			s.URL = f.Source.Spec.HTTP.URL
+		}
+		d, err := infer.Infer(s,
 			infer.Options{Provider: f.Source.Spec.Provider, Channel: f.Source.Spec.Channel})
 		if err != nil {
 			t.Errorf("%s: %v", f.Parser.Name, err)

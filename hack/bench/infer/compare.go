@@ -222,23 +222,42 @@ func compare(f *catalog.Feed) *result {
 	return r
 }
 
-// fromColumns are the fields that the rules of a Parser take out of records. What
-// it says of all records is knowledge of the feed, which no sample has.
-func fromColumns(spec *v1alpha1.ParserSpec) map[string]bool {
+// observables are the fields that a rule for an observable may fill.
+var observables = []string{"ip", "dport", "url", "fqdn", "md5", "sha1", "sha256", "email", "cves"}
+
+// fromColumns are the fields that a Parser takes out of records. What it says of
+// all records is knowledge of the feed, which no sample has: constants, and when
+// an entry of a list expires.
+func fromColumns(spec *v1alpha1.ParserSpec) func(field string) bool {
 	in := &spec.Input
-	if in.CSV == nil && in.Text == nil && in.JSON == nil && in.JSONLines == nil && in.XML == nil && in.KeyValue == nil {
-		return nil // a vocabulary: all fields are from records
+	all := in.STIX != nil || in.MISP != nil || in.N6 != nil || in.IntelMQ != nil || in.IODEF != nil || in.OpenIOC != nil || in.IDEA != nil || in.Mail != nil
+	read := map[string]bool{}
+	rules := slices.Clone(spec.Mapping)
+	for _, e := range spec.Emit {
+		rules = append(rules, e.Mapping...)
 	}
-	out := map[string]bool{}
-	for _, r := range spec.Mapping {
-		if len(r.From) > 0 || strings.Contains(r.Expr, "record.") {
-			out[r.Field] = true
+	for _, r := range rules {
+		metadata := !slices.ContainsFunc(r.From, func(f string) bool { return !strings.HasPrefix(f, "$meta.") })
+		if len(r.From) > 0 && !metadata || strings.Contains(r.Expr, "record.") {
+			read[r.Field] = true
 		}
 	}
-	return out
+	if read["observable"] {
+		for _, f := range observables {
+			read[f] = true
+		}
+	}
+	return func(field string) bool {
+		field, _, _ = strings.Cut(strings.TrimPrefix(field, "address."), "[")
+		if field == "address" || strings.HasPrefix(field, "extra.") {
+			return true
+		}
+		_, constant := spec.Constants[field]
+		return read[field] || all && !constant && (field != "expires" || spec.Blacklist == nil)
+	}
 }
 
-func (r *result) judge(want, got *outcome, d *infer.Draft, columns map[string]bool) {
+func (r *result) judge(want, got *outcome, d *infer.Draft, columns func(string) bool) {
 	pairs, more := align(want.events, got.events)
 	fields := map[string]bool{}
 	drafted := byColumn(pairs, 1, "confidence")
@@ -247,7 +266,7 @@ func (r *result) judge(want, got *outcome, d *infer.Draft, columns map[string]bo
 			delete(p[1], "confidence") // the one that is the default
 		}
 		for f := range p[0] {
-			if columns == nil || columns["observable"] || columns[strings.TrimPrefix(f, "address.")] || strings.HasPrefix(f, "address[") || f == "category" {
+			if columns(f) || f == "category" {
 				fields[f] = true
 			} else {
 				delete(p[0], f)
