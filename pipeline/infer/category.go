@@ -135,7 +135,7 @@ func (d *drafting) proposeCategory(c *column) []proposal {
 func (d *drafting) guessCategory() {
 	weights := categoryWeights{}
 	weights.add(tokens(d.opts.Channel), 2, true)
-	weights.add(tokens(d.opts.Provider), 1, false)
+	weights.add(tokens(d.opts.Provider), 0.6, false)
 	weights.add(d.hostWords, 0.7, false)
 	weights.add(d.nameWords, 1.5, true)
 	weights.add(d.commentWords, 0.5, true)
@@ -145,7 +145,7 @@ func (d *drafting) guessCategory() {
 	d.categoryByKind(weights)
 	best, second := weights.best()
 	top := weights[best]
-	confidence := top / (top + weights[second] + 0.6)
+	confidence := top / (top + weights[second] + 0.8)
 	choice := Choice{About: "category", Field: "category", Chosen: best, Confidence: min(confidence, 0.9), Reason: "by the words of its name, URL, comments and columns"}
 	if top == 0 {
 		choice.Reason, choice.Confidence = "nothing says what the events are about", 0.1
@@ -213,6 +213,12 @@ func (d *drafting) categoryByKind(weights categoryWeights) {
 		weights["vulnerable"] += 1.5
 	case (has("sha256") || has("md5") || has("sha1")) && !has("url") && !has("ip") && !has("fqdn"):
 		weights["malware-action"] += 1.2
+	case has("url") || has("fqdn") || has("observable"):
+		// What is malicious is a place here, not a file.
+		weights["malurl"] += weights["malware-action"]
+		weights["malware-action"] = 0
+	}
+	switch {
 	case has("url") && has("target"):
 		weights["phish"] += 0.5
 	case has("url"):

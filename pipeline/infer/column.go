@@ -113,7 +113,7 @@ func (c *column) kindsOf(v string) kinds {
 func (c *column) zeroIsNull() {
 	for v := range c.distinct {
 		switch {
-		case v == "0.0.0.0" || v == "::":
+		case v == "0.0.0.0" || v == "::" || v == "255.255.255.255":
 			if !c.kindIs(ipKinds) || len(c.distinct) == 1 {
 				continue
 			}

@@ -90,7 +90,7 @@ func (d *drafting) vocabulary() error {
 		return err
 	}
 	if p == nil || !d.categorized() {
-		d.guessCategory()
+		d.guessCategory() // a constant replaces that of the format
 	}
 	return nil
 }
@@ -98,7 +98,10 @@ func (d *drafting) vocabulary() error {
 // categorized reports whether the format says what its events are about.
 func (d *drafting) categorized() bool {
 	run, err := d.run()
-	return err == nil && len(run.events) > 0 && run.rejectedFor["category"] == 0
+	if err != nil || len(run.events) == 0 || run.rejectedFor["category"] > 0 {
+		return false
+	}
+	return slices.ContainsFunc(run.events, func(e string) bool { return !strings.Contains(e, `"category":"other"`) })
 }
 
 // mapColumns gives each column a use.
@@ -288,7 +291,7 @@ func (d *drafting) nullsOf(c *column, rule *v1alpha1.MappingRule) {
 		}
 	}
 	if rule.Field == "asn" || rule.Field == "dport" || rule.Field == "sport" {
-		if c.distinct["0"] > 0 && len(c.distinct) > 1 && rule.Field == "asn" {
+		if c.distinct["0"] > 0 {
 			nulls = append(nulls, "0")
 		}
 	}

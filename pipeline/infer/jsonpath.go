@@ -84,15 +84,8 @@ func walkPlaces(v any, path string, depth int, out *[]place) {
 		}
 	case *object:
 		if alike(v) {
-			var list []any
-			for _, k := range v.keys {
-				if inner, ok := v.values[k].([]any); ok {
-					list = append(list, inner...)
-				} else {
-					list = append(list, v.values[k])
-				}
-			}
-			if p, ok := placeOf(list, join(path, "*")); ok {
+			list, step := membersOf(v)
+			if p, ok := placeOf(list, join(path, step)); ok {
 				*out = append(*out, p)
 				return
 			}
@@ -103,6 +96,19 @@ func walkPlaces(v any, path string, depth int, out *[]place) {
 			}
 		}
 	}
+}
+
+// membersOf are the values of an object; those of lists one by one.
+func membersOf(o *object) (list []any, step string) {
+	step = "*"
+	for _, k := range o.keys {
+		if inner, ok := o.values[k].([]any); ok {
+			list, step = append(list, inner...), "*.*"
+		} else {
+			list = append(list, o.values[k])
+		}
+	}
+	return list, step
 }
 
 // harmless are the names of lists of what is no threat.

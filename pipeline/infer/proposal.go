@@ -258,7 +258,7 @@ func (d *drafting) proposeURL(c *column) []proposal {
 	case d.aboutLeaks() && !refers:
 		return []proposal{{field: "extra", confidence: 0.55, others: []string{"url"}, reason: "the values are URLs, of pages about the victim or of the victim"}}
 	case c.saysURL():
-		return one("url", pick(c.words[0] == "link" || c.words[0] == "href" || len(c.parents) > 0, 0.7, 0.97), "the values are URLs")
+		return one("url", pick(c.words[0] == "link" || c.words[0] == "href", 0.58, pick(len(c.parents) > 0, 0.7, 0.97)), "the values are URLs")
 	case refers:
 		return one("extra", 0.9, "the values are URLs, and the name says that they refer to something")
 	}
@@ -304,7 +304,7 @@ func (d *drafting) proposeName(c *column) []proposal {
 	switch {
 	case rdnsWords.any(w):
 		return one("rdns", 0.9, "the values are names, and the name says that it is reverse DNS")
-	case fileWords.any(w) && !domainWords.any(w), reporterWords.any(w), refWords.any(w) && !domainWords.any(w), set("tld cn issuer subject ns mx nameserver server").any(w):
+	case fileWords.any(w) && !domainWords.any(w), reporterWords.any(w), refWords.any(w) && !domainWords.any(w), set("tld cn issuer subject ns ns1 ns2 ns3 ns4 ns5 mx nameserver server").any(w):
 		return one("extra", 0.75, "the values look like domain names, but the name says otherwise")
 	case set("fqdn hostname host").any(w):
 		return one("fqdn", 0.93, "the values are domain names")
