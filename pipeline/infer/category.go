@@ -207,13 +207,15 @@ func (c categoryWeights) best() (best, second string) {
 
 // categoryByKind adds what the fields of the draft speak for.
 func (d *drafting) categoryByKind(weights categoryWeights) {
-	has := func(field string) bool { return d.fields[field] != nil }
+	has := func(fields ...string) bool {
+		return slices.ContainsFunc(fields, func(f string) bool { return d.fields[f] != nil })
+	}
 	switch {
-	case has("cves") && !has("ip") && !has("url"):
+	case has("cves") && !has("ip", "url"):
 		weights["vulnerable"] += 1.5
-	case (has("sha256") || has("md5") || has("sha1")) && !has("url") && !has("ip") && !has("fqdn"):
+	case has("sha256", "md5", "sha1") && !has("url", "ip", "fqdn"):
 		weights["malware-action"] += 1.2
-	case has("url") || has("fqdn") || has("observable"):
+	case has("url", "fqdn", "observable"):
 		// What is malicious is a place here, not a file.
 		weights["malurl"] += weights["malware-action"]
 		weights["malware-action"] = 0

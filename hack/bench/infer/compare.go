@@ -229,8 +229,20 @@ var observables = []string{"ip", "dport", "url", "fqdn", "md5", "sha1", "sha256"
 // all records is knowledge of the feed, which no sample has: constants, and when
 // an entry of a list expires.
 func fromColumns(spec *v1alpha1.ParserSpec) func(field string) bool {
-	in := &spec.Input
-	all := in.STIX != nil || in.MISP != nil || in.N6 != nil || in.IntelMQ != nil || in.IODEF != nil || in.OpenIOC != nil || in.IDEA != nil || in.Mail != nil
+	all := slices.Contains([]string{"stix", "misp", "n6", "intelmq", "iodef", "openioc", "idea", "mail"}, formatOf(&spec.Input))
+	read := readFields(spec)
+	return func(field string) bool {
+		field, _, _ = strings.Cut(strings.TrimPrefix(field, "address."), "[")
+		if field == "address" || strings.HasPrefix(field, "extra.") {
+			return true
+		}
+		_, constant := spec.Constants[field]
+		return read[field] || all && !constant && (field != "expires" || spec.Blacklist == nil)
+	}
+}
+
+// readFields are the fields of rules that read the record.
+func readFields(spec *v1alpha1.ParserSpec) map[string]bool {
 	read := map[string]bool{}
 	rules := slices.Clone(spec.Mapping)
 	for _, e := range spec.Emit {
@@ -247,14 +259,7 @@ func fromColumns(spec *v1alpha1.ParserSpec) func(field string) bool {
 			read[f] = true
 		}
 	}
-	return func(field string) bool {
-		field, _, _ = strings.Cut(strings.TrimPrefix(field, "address."), "[")
-		if field == "address" || strings.HasPrefix(field, "extra.") {
-			return true
-		}
-		_, constant := spec.Constants[field]
-		return read[field] || all && !constant && (field != "expires" || spec.Blacklist == nil)
-	}
+	return read
 }
 
 func (r *result) judge(want, got *outcome, d *infer.Draft, columns func(string) bool) {
