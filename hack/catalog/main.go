@@ -35,10 +35,10 @@ func run(stats bool) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile("docs/catalog.md", catalog.Page(feeds), 0o644); err != nil { //nolint:gosec // pages are no secrets
+	if err := os.WriteFile("docs/catalog.md", catalog.Page(feeds), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile("docs/catalog-coverage.md", catalog.CoveragePage(coverage), 0o644) //nolint:gosec // pages are no secrets
+	return os.WriteFile("docs/catalog-coverage.md", catalog.CoveragePage(coverage), 0o644)
 }
 
 func printStats(s catalog.Stats) {

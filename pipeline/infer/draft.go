@@ -195,16 +195,7 @@ func (d *drafting) withoutAddress(all []proposal) {
 	}
 	for i := range all {
 		p := &all[i]
-		switch p.field {
-		case "asn", "cc", "rdns":
-			if ip {
-				continue
-			}
-		case "sport", "dport", "proto":
-			if host {
-				continue
-			}
-		default:
+		if has, needs := map[string]bool{"asn": ip, "cc": ip, "rdns": ip, "sport": host, "dport": host, "proto": host}[p.field]; has || !needs {
 			continue
 		}
 		p.reason, p.field, p.confidence = p.reason+", but no column has an address", "extra", 0.8

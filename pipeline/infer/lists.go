@@ -107,12 +107,12 @@ func (t *text) labelled() *format {
 var remark = regexp.MustCompile(`^(\S+)\s+(?:[#;]|//|--)\s*(.*)$`)
 
 // value is the value of a line that has but one, without the remark behind it.
-func value(line string) (v, rest string, remarked bool) {
+func value(line string) (v, rest string) {
 	v = strings.Trim(strings.TrimSpace(line), `"',`)
 	if m := remark.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
-		return m[1], m[2], true
+		return m[1], m[2]
 	}
-	return v, "", false
+	return v, ""
 }
 
 // oneValue is the share of lines that are one telling value, and of those with a
@@ -120,7 +120,7 @@ func value(line string) (v, rest string, remarked bool) {
 func (t *text) oneValue(lines []string) (share, remarked float64) {
 	n, r := 0, 0
 	for _, l := range lines {
-		v, rest, _ := value(l)
+		v, rest := value(l)
 		if kindsOf(v).strong() == 0 && !bareHost.MatchString(v) {
 			continue
 		}
@@ -160,7 +160,7 @@ func (t *text) valueList(lines []string, share, remarked float64) format {
 	var values []string
 	quoted := false
 	for _, l := range lines {
-		v, _, _ := value(l)
+		v, _ := value(l)
 		if kindsOf(v).strong() != 0 || bareHost.MatchString(v) {
 			values = append(values, v)
 			quoted = quoted || strings.TrimSpace(l)[0] == '"' || strings.HasSuffix(strings.TrimSpace(l), ",")
@@ -254,7 +254,7 @@ func tokenOf(s string, first bool) token {
 	case k.has(ipKinds):
 		return token{text: s, class: "ip"}
 	case k.strong() != 0:
-		return token{text: s, class: drift.Kinds(k.strong()).String()}
+		return token{text: s, class: k.strong().String()}
 	case k.has(drift.Int | drift.Float):
 		return token{text: s, class: "number"}
 	case k.has(drift.Timestamp):

@@ -275,6 +275,14 @@ func (w *layoutWriter) word(s string) {
 		w.put("T")
 	case len(l) <= 4 && w.clock >= 2 && s == strings.ToUpper(s):
 		w.put("%Z")
+	default:
+		w.name(l)
+	}
+}
+
+// name writes the name of a month or of a day of the week.
+func (w *layoutWriter) name(l string) {
+	switch {
 	case len(l) < 3:
 		w.failed = true
 	case strings.Contains("jan feb mar apr may jun jul aug sep oct nov dec", l[:3]):

@@ -120,11 +120,9 @@ func (s *splitter) split(row []byte) bool {
 
 // cellEnd is where the plain cell ends that begins at s.at.
 func (s *splitter) cellEnd(row []byte) int {
-	i := -1
+	i := bytes.Index(row[s.at:], s.delimiter)
 	if s.white {
 		i = bytes.IndexAny(row[s.at:], " \t")
-	} else {
-		i = bytes.Index(row[s.at:], s.delimiter)
 	}
 	if i < 0 {
 		return len(row)

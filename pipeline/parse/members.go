@@ -73,11 +73,6 @@ func (m *members) add(key, value string) {
 	m.list[last].next, head.last = n, n
 }
 
-// extend replaces the value that was added last.
-func (m *members) extend(value string) { m.list[len(m.list)-1].value = value }
-
-func (m *members) lastValue() string { return m.list[len(m.list)-1].value }
-
 // appendJSON writes the object.
 func (m *members) appendJSON(dst []byte) []byte {
 	dst = append(dst, '{')

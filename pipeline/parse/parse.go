@@ -96,25 +96,16 @@ func (p *Parser) Parse(ctx context.Context, r io.Reader, m Meta, sink Sink, obs 
 			return Stats{}, err
 		}
 	}
-	captured := map[string]string{}
+	var captured map[string]string
 	if p.footer() {
 		data, err := io.ReadAll(io.LimitReader(r, maxFooter+1))
+		if err == nil {
+			captured, err = p.rehearse(ctx, data, m)
+		}
 		if err != nil {
 			return Stats{}, err
 		}
-		if len(data) > maxFooter {
-			return Stats{}, &UnreadableError{fmt.Sprintf("it is larger than the %d MiB that a payload may have where "+
-				"spec.input.capture has a footer", maxFooter>>20)}
-		}
-		run, err := p.start(ctx, bytes.NewReader(data), m, sink, nil)
-		if err != nil {
-			return Stats{}, err
-		}
-		run.rehearsal = true
-		if err := p.format.read(run); err != nil && !unreadable(err) {
-			return Stats{}, err
-		}
-		captured, r = run.captured, bytes.NewReader(data)
+		r = bytes.NewReader(data)
 	}
 	run, err := p.start(ctx, r, m, sink, obs)
 	if err != nil {
@@ -130,6 +121,23 @@ func (p *Parser) Parse(ctx context.Context, r io.Reader, m Meta, sink Sink, obs 
 		err = errors.Join(err, run.groups.flush())
 	}
 	return run.stats, err
+}
+
+// rehearse reads a payload for what is captured behind the records.
+func (p *Parser) rehearse(ctx context.Context, data []byte, m Meta) (map[string]string, error) {
+	if len(data) > maxFooter {
+		return nil, &UnreadableError{fmt.Sprintf("it is larger than the %d MiB that a payload may have where "+
+			"spec.input.capture has a footer", maxFooter>>20)}
+	}
+	run, err := p.start(ctx, bytes.NewReader(data), m, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	run.rehearsal = true
+	if err := p.format.read(run); err != nil && !unreadable(err) {
+		return nil, err
+	}
+	return run.captured, nil
 }
 
 // maxFooter bounds the payloads that are read twice.

@@ -70,7 +70,7 @@ func (s *schemaSet) options() mapping.Options { return mapping.Options{} }
 func (s *schemaSet) bind(*mapping.Program) error { return nil }
 
 // base has the constants of the report.
-func (s *schemaSet) base() (*v1alpha1.ParserSpec, error) {
+func (s *schemaSet) base() (*v1alpha1.ParserSpec, error) { //nolint:unparam // other vocabularies may fail
 	constants := map[string]string{"category": "other"}
 	if s.program != nil {
 		constants = s.program.Constants()

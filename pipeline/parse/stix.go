@@ -68,7 +68,7 @@ func (s *stixReader) object(raw []byte) error {
 // isEmptyEnvelope reports whether a server of TAXII has nothing (more) to tell.
 func isEmptyEnvelope(text string) bool {
 	empty := true
-	record.Members(text, func(name string, v record.Value) bool {
+	record.Members(text, func(name string, _ record.Value) bool {
 		empty = name == "more" || name == "next"
 		return empty
 	})

@@ -19,11 +19,10 @@ const maxWorkbook = 64 << 20
 
 // sheetTable is a table in a workbook.
 type sheetTable struct {
-	sheet    string
-	skip     int
-	header   v1alpha1.HeaderMode
-	columns  []string
-	captures []capture
+	sheet   string
+	skip    int
+	header  v1alpha1.HeaderMode
+	columns []string
 }
 
 func compileXLSX(spec *v1alpha1.XLSXSpec) (format, error) {

@@ -149,7 +149,7 @@ func (c *zoneReader) whole(line []byte) (raw []byte, reason string, err error) {
 		more, bad = lines.Add(raw[before:])
 	}
 	if bad != nil {
-		return c.src.rewind(first), bad.Error(), nil
+		return c.src.rewind(first), bad.Error(), nil //nolint:nilerr // it is why the record is rejected
 	}
 	return raw, c.run.set.invalid(raw), nil
 }

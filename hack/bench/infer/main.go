@@ -173,7 +173,7 @@ func worst(results []*result, verbose bool) {
 	slices.SortStableFunc(results, func(a, b *result) int { return b.bad() - a.bad() })
 	fmt.Println("\nthe worst:")
 	for i, r := range results {
-		if r.bad() == 0 && !(verbose && r.category == wrong) || !verbose && i == 12 {
+		if r.bad() == 0 && (!verbose || r.category != wrong) || !verbose && i == 12 {
 			continue
 		}
 		if !verbose && i > 12 {

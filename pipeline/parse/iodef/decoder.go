@@ -154,7 +154,7 @@ func (d *Decoder) indicator(n *markup.Node) error {
 	}
 	var roles []string
 	for r := range n.Children("NodeRole") {
-		roles = append(roles, either(r.Attr("category"), "ext-value", r.Attr("ext-category")))
+		roles = append(roles, either(r.Attr("category"), r.Attr("ext-category")))
 	}
 	more := func(o *markup.Object) {
 		id := n.Child("IndicatorID")
@@ -214,7 +214,7 @@ func (d *Decoder) observable(n *markup.Node, s *scope, roles []string, more func
 
 // bulk takes a list of values, one a line.
 func (d *Decoder) bulk(n *markup.Node, s *scope, roles []string, more func(*markup.Object)) error {
-	kind := strings.ToLower(either(n.Attr("type"), "ext-value", n.Attr("ext-type")))
+	kind := strings.ToLower(either(n.Attr("type"), n.Attr("ext-type")))
 	for list := range n.Children("BulkObservableList") {
 		for line := range strings.SplitSeq(list.Content(), "\n") {
 			if line = strings.TrimSpace(line); line == "" {

@@ -78,11 +78,11 @@ func (s *scope) restrict(value, extension string) {
 	s.set(restriction, strings.ToLower(value))
 }
 
-// note takes a child of an incident or event; false if it is for others.
-func (s *scope) note(n *markup.Node) bool {
+// note takes a child of an incident or event.
+func (s *scope) note(n *markup.Node) {
 	if i, ok := timeNames[n.Name]; ok {
 		s.set(i, n.Trimmed())
-		return true
+		return
 	}
 	switch n.Name {
 	case "Description":
@@ -98,17 +98,14 @@ func (s *scope) note(n *markup.Node) bool {
 		s.contact(n)
 	case "Discovery", "ThreatActor", "Campaign", "History", "RelatedActivity", "AlternativeID", "AdditionalData", "Expectation":
 		s.findCVEs(n)
-	default:
-		return false
 	}
-	return true
 }
 
 // assess reads what the consequences are.
 func (s *scope) assess(n *markup.Node) {
 	for i := range n.Children("Impact", "SystemImpact", "BusinessImpact", "TimeImpact", "MonetaryImpact", "IntendedImpact") {
 		if i.Name == "Impact" || i.Name == "SystemImpact" {
-			s.set(impactType, either(i.Attr("type"), "ext-value", i.Attr("ext-type")))
+			s.set(impactType, either(i.Attr("type"), i.Attr("ext-type")))
 			s.set(impactCompletion, i.Attr("completion"))
 			s.set(impactText, firstOf(i.At("Description").Trimmed(), i.Trimmed()))
 		}
@@ -170,8 +167,8 @@ func (s *scope) method(n *markup.Node) {
 // contact reads who is involved.
 func (s *scope) contact(n *markup.Node) {
 	var o markup.Object
-	o.Text("role", either(n.Attr("role"), "ext-value", n.Attr("ext-role")))
-	o.Text("type", either(n.Attr("type"), "ext-value", n.Attr("ext-type")))
+	o.Text("role", either(n.Attr("role"), n.Attr("ext-role")))
+	o.Text("type", either(n.Attr("type"), n.Attr("ext-type")))
 	o.Text("name", firstOf(n.At("ContactName").Trimmed(), n.At("ContactTitle").Trimmed()))
 	o.Text("email", firstOf(n.At("Email", "EmailTo").Trimmed(), n.At("Email").Trimmed()))
 	o.Text("telephone", firstOf(n.At("Telephone", "TelephoneNumber").Trimmed(), n.At("Telephone").Trimmed()))
@@ -237,9 +234,9 @@ func firstOf(values ...string) string {
 	return ""
 }
 
-// either is value unless that says that it is the other one.
-func either(value, marker, other string) string {
-	if value == marker && other != "" {
+// either is value, unless that says that it is the other one, an extension.
+func either(value, other string) string {
+	if value == "ext-value" && other != "" {
 		return other
 	}
 	return value

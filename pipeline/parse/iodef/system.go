@@ -139,14 +139,14 @@ func (s *system) read(n *markup.Node) {
 	}
 	switch n.Name {
 	case "Address":
-		kind := either(n.Attr("category"), "ext-value", n.Attr("ext-category"))
+		kind := either(n.Attr("category"), n.Attr("ext-category"))
 		s.observe(kind, n.Trimmed())
 		return
 	case "DomainData":
 		s.add("fqdn", n.At("Name").Trimmed())
 		return
 	case "NodeRole":
-		if role := either(n.Attr("category"), "ext-value", n.Attr("ext-category")); role != "" {
+		if role := either(n.Attr("category"), n.Attr("ext-category")); role != "" {
 			s.roles = append(s.roles, role)
 		}
 		return
@@ -179,7 +179,7 @@ func (s *system) serve(n *markup.Node) {
 
 // systemOf reads an element System.
 func systemOf(n *markup.Node) *system {
-	s := &system{category: either(n.Attr("category"), "ext-value", n.Attr("ext-category")), spoofed: n.Attr("spoofed")}
+	s := &system{category: either(n.Attr("category"), n.Attr("ext-category")), spoofed: n.Attr("spoofed")}
 	for c := range n.Children() {
 		s.read(c)
 	}

@@ -77,10 +77,11 @@ func (c *compiler) source(spec *v1alpha1.MappingRule, at string, r *rule) {
 		r.from = c.operands(spec.From, at+".from")
 		for _, v := range r.from {
 			slot := -1
-			if v.of == inRecord {
+			switch v.of {
+			case inRecord:
 				slot = v.i
 				c.fills(slot, spec.Field)
-			} else if v.of == inDerived {
+			case inDerived:
 				c.derivedFills(v.i, spec.Field)
 			}
 			if slot < 0 || !slices.Contains(*inputs, slot) {

@@ -102,24 +102,27 @@ func (r *Reader) Next() (*Record, error) {
 			}
 			continue
 		}
-		switch t := tok.(type) {
-		case xml.StartElement:
-			rec, err := r.element(t)
-			if rec != nil || err != nil {
-				return rec, err
-			}
-		case xml.EndElement:
-			if err := r.end(t.Name.Local); err != nil {
-				return nil, err
-			}
-		case xml.Comment, xml.Directive, xml.ProcInst:
-			r.any = true
-		case xml.CharData:
-			if len(r.open) == 0 && len(bytes.TrimSpace(t)) > 0 {
-				return nil, r.stray(string(t))
-			}
+		if rec, err := r.token(tok); rec != nil || err != nil {
+			return rec, err
 		}
 	}
+}
+
+// token takes what is between records; the result is a record if one begins.
+func (r *Reader) token(tok xml.Token) (*Record, error) {
+	switch t := tok.(type) {
+	case xml.StartElement:
+		return r.element(t)
+	case xml.EndElement:
+		return nil, r.end(t.Name.Local)
+	case xml.Comment, xml.Directive, xml.ProcInst:
+		r.any = true
+	case xml.CharData:
+		if len(r.open) == 0 && len(bytes.TrimSpace(t)) > 0 {
+			return nil, r.stray(string(t))
+		}
+	}
+	return nil, nil
 }
 
 // prolog passes over the XML declaration: the caller has decoded the document

@@ -195,6 +195,11 @@ func (s *markupScanner) next(c byte) (done bool) {
 	case s.starts("<?"):
 		return s.n > 3 && c == '>' && s.last[1] == '?'
 	}
+	return s.brackets(c)
+}
+
+// brackets counts those of a tag or a DTD, outside of quotes; true at the last.
+func (s *markupScanner) brackets(c byte) bool {
 	switch {
 	case s.quote != 0:
 		if c == s.quote {

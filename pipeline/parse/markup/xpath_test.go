@@ -1,6 +1,7 @@
 package markup
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ func rootOf(t testing.TB, doc string) *Node {
 		t.Fatal(err, rec)
 	}
 	root := rec.Root
-	if _, err := r.Next(); err != io.EOF {
+	if _, err := r.Next(); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	return root

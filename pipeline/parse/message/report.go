@@ -38,17 +38,21 @@ func (o *object) reports(e *enmime.Envelope) {
 			if !xarf {
 				xarf = o.json(p.Content)
 			}
-		case "text/plain", "application/yaml", "text/yaml", "application/x-yaml", "text/x-yaml":
-			// The first part is for people.
-			if !xarf && (n > 1 || p.ContentType != "text/plain") {
-				xarf = o.yaml(p.Content, marked)
-			}
 		default:
-			if !xarf && strings.HasSuffix(strings.ToLower(p.FileName), ".json") {
-				xarf = o.json(p.Content)
-			}
+			xarf = xarf || o.xarf(p, n, marked)
 		}
 	}
+}
+
+// xarf takes the n-th part of a mail if it is a report of X-ARF in YAML, or in a
+// file of JSON.
+func (o *object) xarf(p *enmime.Part, n int, marked bool) bool {
+	switch p.ContentType {
+	case "text/plain", "application/yaml", "text/yaml", "application/x-yaml", "text/x-yaml":
+		// The first part is for people.
+		return (n > 1 || p.ContentType != "text/plain") && o.yaml(p.Content, marked)
+	}
+	return strings.HasSuffix(strings.ToLower(p.FileName), ".json") && o.json(p.Content)
 }
 
 // lists are the fields of ARF that may be there several times.

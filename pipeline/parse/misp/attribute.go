@@ -43,13 +43,13 @@ func Summary(dst []byte, object string) []byte {
 
 // attribute is one attribute on its way to a record.
 type attribute struct {
-	w                              record.Writer
-	typ, category, value, relation string
-	comment                        string
-	ids, deleted                   bool
-	tags                           []string
-	event                          *Event // that the attribute itself names
-	found                          []part
+	w                    record.Writer
+	typ, category, value string
+	comment              string
+	ids, deleted         bool
+	tags                 []string
+	event                *Event // that the attribute itself names
+	found                []part
 }
 
 // part is one member of ioc.

@@ -159,9 +159,10 @@ func findText(v record.Value, yield func(key, text string)) {
 		return
 	}
 	record.Members(v.Text, func(key string, v record.Value) bool {
-		if v.Kind == record.String {
+		switch v.Kind {
+		case record.String:
 			yield(key, v.Text)
-		} else if v.Kind == record.Object {
+		case record.Object:
 			record.Members(v.Text, func(key string, v record.Value) bool {
 				if v.Kind == record.String {
 					yield(key, v.Text)

@@ -78,7 +78,7 @@ func (r *Reader) indicator(o *object, sink Sink) (reject string, err error) {
 	}
 	found, passed, err := Pattern(o.text("pattern"))
 	if err != nil {
-		return "pattern: " + err.Error(), nil
+		return "pattern: " + err.Error(), nil //nolint:nilerr // it is why the record is rejected
 	}
 	for _, reason := range passed {
 		sink.Pass(reason)

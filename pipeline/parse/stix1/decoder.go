@@ -115,7 +115,7 @@ func (d *Decoder) observable(n *markup.Node, raw []byte) error {
 		name: strings.Clone(n.At("Title").Trimmed()), description: strings.Clone(n.At("Description").Trimmed()),
 		tlp: marking(n, d.tlp), created: d.created,
 	}
-	h.objects.observable(n, func(id string) bool {
+	h.observable(n, func(id string) bool {
 		other := d.held[id]
 		if other != nil {
 			h.found = append(h.found, other.found...)

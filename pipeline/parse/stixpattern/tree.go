@@ -77,7 +77,7 @@ func (p *Path) Property() string {
 
 func plainName(s string) bool {
 	for i := range len(s) {
-		if !isLetter(s[i]) && !(i > 0 && isDigit(s[i])) {
+		if !isLetter(s[i]) && (i == 0 || !isDigit(s[i])) {
 			return false
 		}
 	}

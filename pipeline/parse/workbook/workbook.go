@@ -127,7 +127,7 @@ func checkPart(part *zip.File, sheet bool, left *int64) error {
 	if err != nil {
 		return fmt.Errorf("%s cannot be unpacked: %w", part.Name, err)
 	}
-	defer in.Close() //nolint:errcheck // it is read only
+	defer in.Close()
 	content := io.LimitReader(in, int64(part.UncompressedSize64)+1)
 	if sheet {
 		if err := checkSheet(content); err != nil {
