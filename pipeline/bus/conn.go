@@ -17,6 +17,7 @@ import (
 // repeated, so these bound how long a lost answer goes unnoticed.
 const (
 	dialTimeout    = 5 * time.Second
+	authTimeout    = 10 * time.Second // large credentials take a slow machine a while
 	requestTimeout = 10 * time.Second
 	retryFirst     = 50 * time.Millisecond
 	retryMost      = 5 * time.Second

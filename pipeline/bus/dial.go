@@ -98,7 +98,7 @@ func (c *Conn) credsOptions(o *DialOptions, secret *credentials) ([]nats.Option,
 		}
 	}
 	opts := []nats.Option{
-		nats.Timeout(dialTimeout),
+		nats.Timeout(authTimeout),
 		nats.UserJWT(secret.token, secret.sign),
 		// Else the client gives up for ever when it is refused twice.
 		nats.IgnoreAuthErrorAbort(),

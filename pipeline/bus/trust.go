@@ -46,5 +46,6 @@ func (t *Trust) apply(o *server.Options) error {
 	o.SystemAccount = system.Subject
 	o.AccountResolver = resolver
 	o.MaxControlLine = layout.MaxCredentials
+	o.AuthTimeout = authTimeout.Seconds()
 	return nil
 }
