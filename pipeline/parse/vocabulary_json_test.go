@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 
 	"github.com/weir-project/weir/pipeline/event"
 )
@@ -85,27 +84,4 @@ func fuzzVocabulary(f *testing.F, spec string, seeds ...string) {
 			t.Fatalf("byte by byte %+v, %v; at once %+v, %v", second, again, first, err)
 		}
 	})
-}
-
-// benchmarkVocabulary parses a payload of so many events.
-func benchmarkVocabulary(b *testing.B, spec string, payload []byte, events int) {
-	p, err := Compile(specOf(b, spec))
-	if err != nil {
-		b.Fatal(err)
-	}
-	var sink encodeSink
-	meta := Meta{Source: "example.bench", Collected: time.Unix(1700000000, 0)}
-	b.SetBytes(int64(len(payload)))
-	b.ReportAllocs()
-	cpu := cpuTime(b)
-	for b.Loop() {
-		if _, err := p.Parse(context.Background(), bytes.NewReader(payload), meta, &sink, nil); err != nil {
-			b.Fatal(err)
-		}
-	}
-	cpu = cpuTime(b) - cpu
-	b.ReportMetric(float64(sink.events)/cpu.Seconds(), "events/cpu-s")
-	if sink.events != b.N*events {
-		b.Fatalf("%d events from %d runs", sink.events, b.N)
-	}
 }
