@@ -156,6 +156,9 @@ func TestRowsBecomeEvents(t *testing.T) {
 		{"new columns, in another order", "open_echo", "New Column|port|ip|timestamp", "some \"thing\"|7|2001:db8::1|2026-01-01 00:00:01",
 			"time=2026-01-01T00:00:01Z category=amplifier name=open-echo ip=2001:db8::1 dport=7 " +
 				"classification.taxonomy=vulnerable classification.type=ddos-amplifier New_Column:\"some \\\"thing\\\"\" protocol_application:\"echo\""},
+		{"a comma too many", "open_echo", "timestamp|ip|port|", "2026-01-01 00:00:01|192.0.2.7|7|left over",
+			"time=2026-01-01T00:00:01Z category=amplifier name=open-echo ip=192.0.2.7 dport=7 " +
+				"classification.taxonomy=vulnerable classification.type=ddos-amplifier _:\"left over\" protocol_application:\"echo\""},
 		{"a victim", "drone_http", drone, "2026-01-01 00:00:01|192.0.2.7|40000|198.51.100.1|80|GET /x?y HTTP/1.1|c2.example.org|Bot.X|",
 			"time=2026-01-01T00:00:01Z category=bots name=Bot.X ip=192.0.2.7 sport=40000 dport=80 dip=198.51.100.1 url=http://c2.example.org/x?y " +
 				"fqdn=c2.example.org classification.taxonomy=malicious-code classification.type=infected-system " +
@@ -253,6 +256,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(example(f), "timestamp,ip,port,tag", "2026-01-01 00:00:01,192.0.2.7,7,x")
 	f.Add([]byte(`{"_meta": {"date_created": "2026-01-01"}, "r": {"file_name": "r", "required_fields": [["extra.", "a", "to_x"]],
 "optional_fields": [[true, "b"], [false, "c"], ["source.ip", "a"], ["classification.type", "b"]]}}`), "a,b,c", "x,\x00\xff,z")
+	f.Add(example(f), "timestamp,ip,port,", "2026-01-01 00:00:01,192.0.2.7,7,x")
 	f.Fuzz(func(t *testing.T, data []byte, header, row string) {
 		doc, err := Decode(data)
 		if err != nil {

@@ -133,7 +133,7 @@ func (p *Program) constant(key, name, value string, replaced map[string]string) 
 	switch _, ok := replaced[name]; {
 	case value == "" || ok:
 	case f.Set(&e, value) != nil: // a document that was let through all the same
-		p.constant(key, extraKey+strings.ReplaceAll(key, ".", "_"), value, replaced)
+		p.constant(key, extraKey+extraName(strings.ReplaceAll(key, ".", "_")), value, replaced)
 	case len(e.Extra) > 0:
 		p.extras = append(p.extras, target{key: e.Extra[0].Key, constant: e.Extra[0].Value, field: f})
 	default:

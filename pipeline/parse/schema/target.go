@@ -97,9 +97,9 @@ func (r *Report) place(key, column string) string {
 	case fields[key] != "":
 		return fields[key]
 	case strings.HasPrefix(key, extraKey):
-		return key
+		return extraKey + extraName(key[len(extraKey):])
 	}
-	return extraKey + strings.ReplaceAll(key, ".", "_")
+	return extraKey + extraName(strings.ReplaceAll(key, ".", "_"))
 }
 
 func (r *Report) port() string {
@@ -117,8 +117,12 @@ func (r *Report) maps(key string) bool {
 	return slices.ContainsFunc(r.Columns, func(c Column) bool { return c.Key == key })
 }
 
-// extraName makes the key of an extra out of the name of a column.
+// extraName makes the key of an extra out of the name of a column. A header with a
+// comma too many has a column without a name.
 func extraName(column string) string {
+	if column == "" {
+		return "_"
+	}
 	name := strings.Map(func(c rune) rune {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.ContainsRune("_.-", c):
