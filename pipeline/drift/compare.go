@@ -41,10 +41,13 @@ const (
 // Classes of changes.
 const (
 	ClassBreakingHard   = "BREAKING-hard"
-	ClassBreakingSilent = "BREAKING-silent"
+	ClassBreakingSilent = "BREAKING-silent" // it would be read, but wrongly
+	ClassRetired        = "RETIRED"         // the publisher has given the feed up
 	ClassDegraded       = "DEGRADED"
+	ClassSemantic       = "SEMANTIC" // the same syntax has another meaning
 	ClassWidening       = "COMPATIBLE-widening"
 	ClassAdditive       = "COMPATIBLE-additive"
+	ClassAnomaly        = "ANOMALY" // unusual amounts, without a cause in the structure
 	ClassCosmetic       = "COSMETIC"
 )
 
@@ -89,10 +92,27 @@ func Compare(base, now *Profile) []status.Finding {
 			break
 		}
 	}
-	slices.SortStableFunc(c.findings, func(a, b status.Finding) int {
+	return sorted(c.findings)
+}
+
+// sorted puts what matters most first, and sets the classes.
+func sorted(findings []status.Finding) []status.Finding {
+	for i := range findings {
+		findings[i].Class = ClassOf(&findings[i])
+	}
+	slices.SortStableFunc(findings, func(a, b status.Finding) int {
 		return cmp.Compare(rank(&a), rank(&b))
 	})
-	return c.findings[:min(len(c.findings), maxFindings)]
+	return findings[:min(len(findings), maxFindings)]
+}
+
+// ClassOf is the class of a finding.
+func ClassOf(f *status.Finding) string {
+	class := codeClass[f.Code]
+	if f.Breaking && class != ClassBreakingHard {
+		class = ClassBreakingSilent
+	}
+	return class
 }
 
 func rank(f *status.Finding) int {
@@ -117,8 +137,8 @@ func Breaking(findings []status.Finding) bool {
 	return slices.ContainsFunc(findings, func(f status.Finding) bool { return f.Breaking })
 }
 
-var classOrder = []string{ClassBreakingHard, ClassBreakingSilent, ClassDegraded, ClassWidening, ClassAdditive,
-	ClassCosmetic}
+var classOrder = []string{ClassBreakingHard, ClassBreakingSilent, ClassRetired, ClassDegraded, ClassSemantic, ClassWidening,
+	ClassAdditive, ClassAnomaly, ClassCosmetic}
 
 // codeClass is the class of a finding by its code; a breaking finding whose code
 // is not listed as hard is silent: the payload would still parse.
@@ -146,11 +166,7 @@ var codeClass = map[string]string{
 func Classify(findings []status.Finding) string {
 	worst := len(classOrder)
 	for i := range findings {
-		class := codeClass[findings[i].Code]
-		if findings[i].Breaking && class != ClassBreakingHard {
-			class = ClassBreakingSilent
-		}
-		if at := slices.Index(classOrder, class); at >= 0 {
+		if at := slices.Index(classOrder, ClassOf(&findings[i])); at >= 0 {
 			worst = min(worst, at)
 		}
 	}

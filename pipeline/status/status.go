@@ -58,16 +58,58 @@ type Incident struct {
 	Class    string    `json:"class"`
 	Summary  string    `json:"summary"`
 	Findings []Finding `json:"findings"`
+	// LastGood is when the last payload was collected that was as it should be, zero
+	// if none was.
+	LastGood time.Time `json:"lastGood,omitzero"`
+	// Records withheld, as far as they could be counted.
+	Records int64 `json:"records,omitempty"`
+	// Repair is what would mend it; nil if nothing was found.
+	Repair *Repair `json:"repair,omitempty"`
+}
+
+// Repair is a changed Parser that reads what is held.
+type Repair struct {
+	// Patch of the Parser's spec, a JSON merge patch (RFC 7386).
+	Patch string `json:"patch"`
+	// Changes tells what the patch does, a sentence each.
+	Changes []string `json:"changes"`
+	// Confidence is between 0 and 1.
+	Confidence float64 `json:"confidence"`
+	// Safe tells that it may be applied without asking where the feed's policy says
+	// so.
+	Safe bool `json:"safe,omitempty"`
+	// Events and Rejected are what the changed Parser makes of what is held.
+	Events   int64 `json:"events"`
+	Rejected int64 `json:"rejected"`
 }
 
 // Finding is one difference, explained.
 type Finding struct {
-	Code     string `json:"code"`
-	Path     string `json:"path,omitempty"`
+	Code string `json:"code"`
+	// Path is the column or path that differs.
+	Path string `json:"path,omitempty"`
+	// Class of the difference: BREAKING-hard, COMPATIBLE-additive, ...
+	Class string `json:"class,omitempty"`
+	// Before and After describe the values, with samples.
 	Before   string `json:"before,omitempty"`
 	After    string `json:"after,omitempty"`
 	Sentence string `json:"sentence"`
 	Breaking bool   `json:"breaking"`
+	// Fields of the event that are affected.
+	Fields   []string  `json:"fields,omitempty"`
+	Evidence *Evidence `json:"evidence,omitempty"`
+}
+
+// Evidence is what a finding rests on: Was of WasOf values were so before, Is of
+// IsOf are now.
+type Evidence struct {
+	Was   int64 `json:"was"`
+	WasOf int64 `json:"wasOf"`
+	Is    int64 `json:"is"`
+	IsOf  int64 `json:"isOf"`
+	// P is the greatest chance to see this while nothing has changed, 0 for what is
+	// certain.
+	P float64 `json:"p"`
 }
 
 // Hub is the status of a hub: key hub.<namespace>.<exchange>.
