@@ -213,6 +213,9 @@ func (r *Reader) recover(err error) (*Record, error) {
 	if name := w.tag(); name != "" {
 		return r.unreadable(name, err)
 	}
+	if w.element() { // its name has no end: who knows what it is
+		return nil, r.ended(err)
+	}
 	if _, _, err := w.skipMarkup(nil); err != nil {
 		return nil, r.ended(err)
 	}

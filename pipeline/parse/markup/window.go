@@ -247,4 +247,10 @@ func (w *window) tag() string {
 	return string(text[bytes.LastIndexByte(text, ':')+1:])
 }
 
+// element reports whether what begins at start is the tag of an element.
+func (w *window) element() bool {
+	text := w.buf[w.start+1 : w.end]
+	return len(text) > 0 && text[0] != '!' && text[0] != '?' && text[0] != '/'
+}
+
 const maxName = 1024
