@@ -33,6 +33,21 @@ const (
 	CodeLayout          = "layout-changed"
 	CodeEmptied         = "emptied"
 	CodeWidened         = "widened"
+	CodeRetired         = "retired"     // the publisher says so
+	CodeErrorBody       = "error-body"  // an error message instead of data
+	CodeTruncated       = "truncated"   // the end is missing
+	CodeRepeated        = "repeated"    // the records are there more than once
+	CodeRejections      = "rejections"  // more records than usual are no events
+	CodeKindShare       = "kind-share"  // more values than usual are of another kind
+	CodeMissing         = "more-missing" // more values than usual are missing
+	CodeMarker          = "null-marker" // a value that stands for none
+	CodeVocabulary      = "vocabulary"  // other words than before
+	CodeWordAdded       = "word-added"
+	CodeSeparator       = "separator-changed"
+	CodeTimes           = "times-moved"
+	CodeVolume          = "volume"
+	CodeEmpty           = "no-records"
+	CodeStale           = "stale" // nothing new for too long
 	CodeUnfit           = "values-unfit"
 	CodeSchema          = "schema-refused"     // a schema document fails a check
 	CodeSchemaBack      = "schema-rolled-back" // reports could not be read with one
@@ -63,12 +78,19 @@ type check struct {
 
 var checks = []check{
 	{"container", checkContainer},
+	{"notice", checkNotice},
+	{"whole", checkWhole},
 	{"header", checkHeader},
 	{"positions", checkPositions},
 	{"paths", checkPaths},
 	{"readable", checkReadable},
+	{"twins", checkTwins},
 	{"kinds", checkKinds},
+	{"markers", checkMarkers},
+	{"words", checkWords},
 	{"fit", checkFit},
+	{"shares", checkShares},
+	{"times", checkTimes},
 }
 
 // comparison is the state of one Compare.
@@ -79,6 +101,11 @@ type comparison struct {
 	explained map[string]bool
 	// done ends the chain: the cause explains whatever else differs.
 	done bool
+	// whole and partial are the levels of the tests; once is for two files.
+	whole, partial float64
+	once           bool
+	// rejectionsExplained: a finding says why records were rejected.
+	rejectionsExplained bool
 }
 
 // Compare explains how a payload differs from the baseline: breaking findings
@@ -86,7 +113,17 @@ type comparison struct {
 // the payload fits its Parser at all. A baseline that was learned with another
 // Parser must go through Profile.For first.
 func Compare(base, now *Profile) []status.Finding {
-	c := &comparison{base: base, now: now, explained: make(map[string]bool)}
+	return (&comparison{base: base, now: now, whole: wholeLevel, partial: alarmLevel}).run()
+}
+
+// CompareOnce compares two payloads that somebody chose, instead of all that come:
+// less evidence is enough for a finding.
+func CompareOnce(base, now *Profile) []status.Finding {
+	return (&comparison{base: base, now: now, whole: onceLevel, partial: onceLevel, once: true}).run()
+}
+
+func (c *comparison) run() []status.Finding {
+	c.explained = make(map[string]bool)
 	for _, check := range checks {
 		if check.run(c); c.done {
 			break
@@ -122,7 +159,14 @@ func rank(f *status.Finding) int {
 	return slices.Index(classOrder, codeClass[f.Code])
 }
 
-func (c *comparison) add(f status.Finding) { c.findings = append(c.findings, f) }
+func (c *comparison) add(f status.Finding) {
+	if f.Fields == nil {
+		if in := c.now.input(f.Path); in != nil {
+			f.Fields = in.Fields
+		}
+	}
+	c.findings = append(c.findings, f)
+}
 
 // explain adds a finding and takes the column out of the later checks.
 func (c *comparison) explain(column string, f status.Finding) {
@@ -151,6 +195,21 @@ var codeClass = map[string]string{
 	CodeHeaderMissing:   ClassBreakingHard,
 	CodeSchema:          ClassBreakingHard,
 	CodeSchemaBack:      ClassBreakingHard,
+	CodeErrorBody:       ClassBreakingHard,
+	CodeRetired:         ClassRetired,
+	CodeTruncated:       ClassDegraded,
+	CodeRepeated:        ClassDegraded,
+	CodeRejections:      ClassDegraded,
+	CodeKindShare:       ClassDegraded,
+	CodeMissing:         ClassDegraded,
+	CodeMarker:          ClassDegraded,
+	CodeVocabulary:      ClassSemantic,
+	CodeSeparator:       ClassSemantic,
+	CodeTimes:           ClassSemantic,
+	CodeWordAdded:       ClassAdditive,
+	CodeVolume:          ClassAnomaly,
+	CodeEmpty:           ClassAnomaly,
+	CodeStale:           ClassAnomaly,
 	CodeEmptied:         ClassDegraded,
 	CodeWidened:         ClassWidening,
 	CodeLayout:          ClassWidening,

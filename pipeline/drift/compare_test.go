@@ -148,8 +148,8 @@ func TestCompareNamesTheColumnThatChanged(t *testing.T) {
 		},
 		{
 			"columns are reordered", withHeader, table(40), "first_seen,dst_port,dst_ip,state,malware\n" + rows(10, "$t,$p,$a,online,$m"),
-			drift.CodeHeaderReordered, `The columns are in another order: "dst_ip" is now at position 3.`,
-			true, drift.ClassBreakingSilent,
+			drift.CodeHeaderReordered, `The columns are in another order: "dst_ip" is now at position 3. They are read by name.`,
+			false, drift.ClassCosmetic,
 		},
 		{
 			"a column is appended", withHeader, table(40), "first_seen,dst_ip,dst_port,state,malware,asn\n" + rows(10, "$t,$a,$p,online,$m,64500"),

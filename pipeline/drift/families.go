@@ -38,6 +38,11 @@ var families = []family{
 	{name: "text", kinds: Text},
 }
 
+// telling reports whether values of other kinds are hardly ever in the family.
+func (f *family) telling() bool {
+	return f.kinds&(Text|Int|Float|CC|Port|ASN) == 0
+}
+
 // timeFields are the event fields that hold times.
 var timeFields = []string{"time", "until", "expires", "first_seen", "last_seen", "modified"}
 

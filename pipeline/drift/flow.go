@@ -1,11 +1,290 @@
 package drift
 
-import "github.com/weir-project/weir/pipeline/status"
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
 
-// Flow is how the payloads of a feed come: how many records, when, whether they
-// are new.
-type Flow struct{}
+	"github.com/weir-project/weir/pipeline/status"
+)
 
-func (f *Flow) judge(base, now *Profile, a Arrival) []status.Finding { return nil }
+// Bounds of what a Flow remembers, and thresholds. Amounts are compared as
+// logarithms with the median of the same time of the week; the scale is robust and
+// never below a tenth, since feeds have heavy tails: with the usual three standard
+// deviations, ten alarms a year would be false.
+const (
+	keptSlot      = 8  // amounts of one time of the week
+	keptResiduals = 56 // deviations from the medians
+	keptGaps      = 64 // times between payloads
+	keptLags      = 32 // ages of the newest event
 
-func (f *Flow) learn(now *Profile, a Arrival) {}
+	enoughSlot = 3
+	enoughGaps = 8
+	enoughLags = 8
+
+	leastScale = 0.10
+	outlier    = 4.0  // scales, twice in a row
+	leastDrop  = 0.35 // of the logarithm: about three tenths of the records
+	slack      = 1.0  // CUSUM: what a deviation must exceed to count
+	clip       = 3.0  // and what it counts for at most
+	lasting    = 12.0 // sum of deviations that is a lasting loss
+
+	neverEmpty     = 50 // payloads with records, before one without is news
+	neverEmptyMany = 10 // if there are many records
+	manyRecords    = 20
+)
+
+// Flow is how the payloads of a feed come: how many records at which time of the
+// week, how often, how new. Its JSON stays below 8 KiB.
+type Flow struct {
+	// Slots are the last amounts by hour, of working days and weekends, as
+	// logarithms of 1 + records.
+	Slots [48][]float32 `json:"slots,omitzero"`
+	// Recent are the last amounts whatever the time, Residuals the deviations.
+	Recent    []float32 `json:"recent,omitempty"`
+	Residuals []float32 `json:"residuals,omitempty"`
+	// Low tells that the last payload was an outlier below; Loss is the sum of
+	// deviations (CUSUM).
+	Low  bool    `json:"low,omitempty"`
+	Loss float64 `json:"loss,omitempty"`
+	// Filled counts payloads with records in a row; Hollow tells that one without has
+	// been seen.
+	Filled int64 `json:"filled,omitempty"`
+	Hollow bool  `json:"hollow,omitempty"`
+	// Gaps are the seconds between payloads with other bytes; Changed is when the
+	// last such one came, Digest what it was.
+	Gaps    []int32   `json:"gaps,omitempty"`
+	Changed time.Time `json:"changed,omitzero"`
+	Digest  string    `json:"digest,omitempty"`
+	// Lags are the ages in seconds of the newest event; Shifted is by how much the
+	// last one was off.
+	Lags    []int64 `json:"lags,omitempty"`
+	Shifted int64   `json:"shifted,omitempty"`
+}
+
+// judge tells what is unusual about the way in which a payload came.
+func (f *Flow) judge(base, now *Profile, a Arrival) []status.Finding {
+	if base == nil || now.Unreadable != "" {
+		return nil
+	}
+	var found []status.Finding
+	add := func(one *status.Finding) {
+		if one != nil {
+			found = append(found, *one)
+		}
+	}
+	if now.Records == 0 {
+		add(f.empty())
+	} else {
+		add(f.volume(now, a))
+	}
+	add(f.Overdue(a.Collected, a.Digest))
+	add(f.shifted(now))
+	return found
+}
+
+// empty is about a payload without records where there always were some.
+func (f *Flow) empty() *status.Finding {
+	many := len(f.Recent) > 0 && median(f.Recent) >= math.Log1p(manyRecords)
+	if f.Hollow || f.Filled < neverEmptyMany || f.Filled < neverEmpty && !many {
+		return nil
+	}
+	return &status.Finding{Code: CodeEmpty, Before: count(f.Filled, "payload") + " with records", After: "none",
+		Evidence: &status.Evidence{Was: f.Filled, WasOf: f.Filled, IsOf: 1, P: 3 / float64(f.Filled)},
+		Sentence: fmt.Sprintf("The payload has no records; each of the last %s had some.", count(f.Filled, "payload"))}
+}
+
+// volume is about fewer records than usual. More of them are no reason to worry.
+func (f *Flow) volume(now *Profile, a Arrival) *status.Finding {
+	expected, r, scale, ok := f.residual(now, a)
+	if !ok || -r < leastDrop {
+		return nil
+	}
+	what := ""
+	switch {
+	case -r > outlier*scale && f.Low:
+		what = "twice in a row"
+	case f.loss(r, scale) > lasting:
+		what = "for some time"
+	default:
+		return nil
+	}
+	was := int64(math.Round(math.Expm1(expected)))
+	return &status.Finding{Code: CodeVolume, Before: "about " + count(was, "record"), After: count(now.Records, "record"),
+		Sentence: fmt.Sprintf("There are fewer records than usual %s: %s, about %s were expected at this time.", what,
+			number64(now.Records), number64(was))}
+}
+
+// residual compares the number of records with that of the same time of the week.
+func (f *Flow) residual(now *Profile, a Arrival) (expected, r, scale float64, ok bool) {
+	slot := f.Slots[slotOf(a.Collected)]
+	if len(slot) < enoughSlot || len(f.Residuals) < enoughGaps {
+		return 0, 0, 0, false
+	}
+	expected = median(slot)
+	r = math.Log1p(float64(now.Records)) - expected
+	return expected, r, max(leastScale, 1.4826*spread(f.Residuals)), true
+}
+
+func (f *Flow) loss(r, scale float64) float64 {
+	return max(0, f.Loss+min(-r/scale, clip)-slack)
+}
+
+func slotOf(t time.Time) int {
+	t = t.UTC()
+	if w := t.Weekday(); w == time.Saturday || w == time.Sunday {
+		return 24 + t.Hour()
+	}
+	return t.Hour()
+}
+
+// Overdue tells that nothing new came for longer than ever: the same bytes again
+// (digest), or nothing ("").
+func (f *Flow) Overdue(at time.Time, digest string) *status.Finding {
+	if len(f.Gaps) < enoughGaps || f.Changed.IsZero() || digest != "" && digest != f.Digest {
+		return nil
+	}
+	gaps := make([]float64, len(f.Gaps))
+	for i, g := range f.Gaps {
+		gaps[i] = float64(g)
+	}
+	slices.Sort(gaps)
+	most := max(3*gaps[len(gaps)/2], 2*gaps[len(gaps)-1])
+	silent := at.Sub(f.Changed)
+	if silent.Seconds() <= most {
+		return nil
+	}
+	return &status.Finding{Code: CodeStale, Before: "new every " + (time.Duration(gaps[len(gaps)/2]) * time.Second).String(),
+		After: "the same since " + f.Changed.UTC().Format(time.RFC3339),
+		Sentence: fmt.Sprintf("Nothing new has come for %s; the longest time so far was %s.", silent.Round(time.Minute),
+			(time.Duration(gaps[len(gaps)-1]) * time.Second).Round(time.Minute))}
+}
+
+const (
+	leastShift = 2 * 3600  // an hour is summer time
+	mostShift  = 14 * 3600 // no zone is further away
+	halfHour   = 1800
+	inaccuracy = 600
+)
+
+// shifted notices that times are in another zone: the newest event is by whole
+// hours newer or older than usual. What is in the future cannot be by chance; else
+// it must be so twice.
+func (f *Flow) shifted(now *Profile) *status.Finding {
+	s := f.shift(now)
+	if s == 0 {
+		return nil
+	}
+	future := now.Newest < -inaccuracy
+	again := f.Shifted != 0 && abs(f.Shifted-s) <= inaccuracy
+	if !future && !again {
+		return nil
+	}
+	direction := "older"
+	if s < 0 {
+		direction = "newer"
+	}
+	hours := (time.Duration(abs(s)) * time.Second).Round(30 * time.Minute)
+	return &status.Finding{Code: CodeTimes, Breaking: true, Before: fmt.Sprintf("newest event %s old", time.Duration(medianOf(f.Lags))*time.Second),
+		After:    fmt.Sprintf("newest event %s old", time.Duration(now.Newest)*time.Second),
+		Sentence: fmt.Sprintf("All times are %s %s than usual: they are in another zone.", hours, direction)}
+}
+
+// shift is by how many seconds the newest event is older than usual, rounded to
+// half hours; 0 if it is not, or by no such amount.
+func (f *Flow) shift(now *Profile) int64 {
+	if now.Dated < minNow || len(f.Lags) < enoughLags {
+		return 0
+	}
+	usual := medianOf(f.Lags)
+	off := make([]int64, len(f.Lags))
+	for i, l := range f.Lags {
+		off[i] = abs(l - usual)
+	}
+	slices.Sort(off)
+	usually := off[len(off)*9/10]
+	s := now.Newest - usual
+	rounded := (s + sign(s)*halfHour/2) / halfHour * halfHour
+	if abs(rounded) < leastShift || abs(rounded) > mostShift || abs(s) <= 2*usually+inaccuracy || abs(s-rounded) > max(inaccuracy, usually) {
+		return 0
+	}
+	return rounded
+}
+
+// learn takes a payload that was accepted into account.
+func (f *Flow) learn(now *Profile, a Arrival) {
+	if a.Digest != "" && a.Digest == f.Digest {
+		return // the same again says nothing new
+	}
+	if !f.Changed.IsZero() && a.Collected.After(f.Changed) {
+		f.Gaps = kept(f.Gaps, int32(min(a.Collected.Sub(f.Changed)/time.Second, math.MaxInt32)), keptGaps)
+	}
+	f.Changed, f.Digest = a.Collected, a.Digest
+	if now.Records == 0 {
+		f.Hollow, f.Filled = f.Hollow || f.Filled > 0, 0
+	} else {
+		f.Filled++
+	}
+	f.learnVolume(now, a)
+	if now.Dated >= minNow {
+		f.Shifted = f.shift(now)
+		f.Lags = kept(f.Lags, now.Newest, keptLags)
+	}
+}
+
+func (f *Flow) learnVolume(now *Profile, a Arrival) {
+	y := float32(math.Log1p(float64(now.Records)))
+	_, r, scale, ok := f.residual(now, a)
+	f.Low = ok && -r > outlier*scale
+	if ok {
+		f.Loss = f.loss(r, scale)
+	}
+	at := slotOf(a.Collected)
+	switch {
+	case len(f.Slots[at]) >= enoughSlot:
+		f.Residuals = kept(f.Residuals, y-float32(median(f.Slots[at])), keptResiduals)
+	case len(f.Recent) >= enoughSlot && at < 24:
+		f.Residuals = kept(f.Residuals, y-float32(median(f.Recent)), keptResiduals)
+	}
+	f.Slots[at] = kept(f.Slots[at], y, keptSlot)
+	f.Recent = kept(f.Recent, y, keptSlot)
+}
+
+// kept appends to a list of at most n, the oldest of which goes.
+func kept[T any](list []T, v T, n int) []T {
+	if len(list) >= n {
+		list = list[len(list)-n+1:]
+	}
+	return append(slices.Clone(list), v)
+}
+
+func median(list []float32) float64 {
+	sorted := slices.Sorted(slices.Values(list))
+	n := len(sorted)
+	return float64(sorted[(n-1)/2]+sorted[n/2]) / 2
+}
+
+// spread is the median deviation from the median.
+func spread(list []float32) float64 {
+	m := float32(median(list))
+	off := make([]float32, len(list))
+	for i, v := range list {
+		off[i] = max(v-m, m-v)
+	}
+	return median(off)
+}
+
+func medianOf(list []int64) int64 {
+	sorted := slices.Sorted(slices.Values(list))
+	return sorted[len(sorted)/2]
+}
+
+func abs(n int64) int64 { return max(n, -n) }
+
+func sign(n int64) int64 {
+	if n < 0 {
+		return -1
+	}
+	return 1
+}

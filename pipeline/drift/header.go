@@ -142,10 +142,8 @@ func (c *comparison) reportOptional(l *Column) {
 	}
 }
 
-// reordered reports columns that are all there but in another order. By name
-// they can still be read; but a publisher who shuffles columns has changed the
-// format, and readers by position break, so it is held when the mapping uses one
-// of them.
+// reordered reports columns that are all there but in another order. They are read
+// by name, and whether the values moved with the names is for later checks.
 func (c *comparison) reordered(known []string) {
 	var before, after []string
 	for _, name := range known {
@@ -162,23 +160,13 @@ func (c *comparison) reordered(known []string) {
 	if len(moved) == 0 {
 		return
 	}
-	mapped := slices.DeleteFunc(flippedNames(before, after, moved), func(name string) bool { return c.now.input(name) == nil })
-	f := status.Finding{Code: CodeHeaderReordered, Path: moved[0], Breaking: len(mapped) > 0 && !c.now.Open,
-		Before: strings.Join(before[:min(len(before), 16)], ", "), After: strings.Join(after[:min(len(after), 16)], ", ")}
-	if len(mapped) > 0 && !slices.Contains(mapped, moved[0]) {
-		f.Path = mapped[0]
-	}
 	are := "are"
 	if len(moved) == 1 {
 		are = "is"
 	}
-	past := ""
-	if !slices.Contains(moved, f.Path) {
-		past = fmt.Sprintf(", past %q", f.Path)
-	}
-	f.Sentence = fmt.Sprintf("The columns are in another order: %s %s now at %s%s.", quoted(moved), are,
-		places(moved, after), past)
-	c.add(f)
+	c.add(status.Finding{Code: CodeHeaderReordered, Path: moved[0],
+		Before: strings.Join(before[:min(len(before), 16)], ", "), After: strings.Join(after[:min(len(after), 16)], ", "),
+		Sentence: fmt.Sprintf("The columns are in another order: %s %s now at %s. They are read by name.", quoted(moved), are, places(moved, after))})
 }
 
 func places(moved, after []string) string {
@@ -218,23 +206,6 @@ func movedNames(before, after []string) []string {
 		kept[after[i]] = true
 	}
 	return slices.DeleteFunc(slices.Clone(after), func(name string) bool { return kept[name] })
-}
-
-// flippedNames are the moved names and those that they moved past.
-func flippedNames(before, after, moved []string) []string {
-	flipped := slices.Clone(moved)
-	for _, name := range after {
-		if slices.Contains(moved, name) {
-			continue
-		}
-		for _, m := range moved {
-			if slices.Index(before, name) < slices.Index(before, m) != (slices.Index(after, name) < slices.Index(after, m)) {
-				flipped = append(flipped, name)
-				break
-			}
-		}
-	}
-	return flipped
 }
 
 func isValue(m map[string]string, value string) bool {

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -145,6 +146,10 @@ func digest(v any) string {
 func (l *Lens) Profiler() *Profiler {
 	p := &Profiler{profile: l.empty}
 	p.profile.Inputs = slices.Clone(l.empty.Inputs)
+	tallies := make([]tally, min(len(p.profile.Inputs), maxSketched))
+	for i := range tallies {
+		p.profile.Inputs[i].tally = &tallies[i]
+	}
 	return p
 }
 
@@ -157,7 +162,11 @@ func (l *Lens) Parse(ctx context.Context, r io.Reader, m parse.Meta, sink parse.
 		return parse.Stats{}, err
 	}
 	p.profile.Container, p.profile.Excerpt = sniff(head, p.profile.Declared, l.spec.Input.Charset)
-	stats, err := l.parser.Parse(ctx, br, m, &countingSink{sink, p}, p)
+	p.profile.Head = cut(string(head[:min(len(head), maxHead)]), maxHead)
+	p.arrived = m.Collected
+	meter := &meter{r: br}
+	stats, err := l.parser.Parse(ctx, meter, m, &countingSink{sink, p}, p)
+	p.profile.Bytes, p.profile.Lines, p.profile.Cut = meter.bytes, meter.lines, meter.lines > 0 && meter.last != '\n'
 	if unreadable := (*parse.UnreadableError)(nil); errors.As(err, &unreadable) {
 		p.profile.Unreadable = cut(unreadable.Reason, maxName)
 	}
@@ -175,6 +184,26 @@ func (l *Lens) Learn(ctx context.Context, r io.Reader, m parse.Meta) (*Profile, 
 	return p.Profile(), nil
 }
 
+// maxHead is how much of the beginning of a payload is read for what it says.
+const maxHead = 1024
+
+// meter counts what is read through it.
+type meter struct {
+	r            io.Reader
+	bytes, lines int64
+	last         byte
+}
+
+func (m *meter) Read(b []byte) (int, error) {
+	n, err := m.r.Read(b)
+	if n > 0 {
+		m.bytes += int64(n)
+		m.lines += int64(bytes.Count(b[:n], []byte{'\n'}))
+		m.last = b[n-1]
+	}
+	return n, err
+}
+
 // countingSink tells the profiler what became of the records.
 type countingSink struct {
 	parse.Sink
@@ -182,7 +211,7 @@ type countingSink struct {
 }
 
 func (s *countingSink) Event(e *event.Event) error {
-	s.p.event()
+	s.p.event(e)
 	return s.Sink.Event(e)
 }
 

@@ -31,7 +31,8 @@ func (p *Profile) For(l *Lens) *Profile {
 // that the baseline follows a slow change. base may be nil; neither is modified.
 func Merge(base, now *Profile) *Profile {
 	m := *now
-	m.Reasons, m.Unreadable, m.Excerpt = nil, "", ""
+	m.Reasons, m.Unreadable, m.Excerpt, m.Head = nil, "", "", ""
+	m.Doubt = 0
 	m.Inputs = slices.Clone(now.Inputs)
 	for i := range m.Inputs {
 		m.Inputs[i] = merge(nil, &m.Inputs[i])
@@ -51,6 +52,8 @@ func Merge(base, now *Profile) *Profile {
 		}
 	}
 	m.Payloads = base.Payloads + 1
+	m.Doubt = rejectionDoubt(base, now)
+	m.Cut = base.Cut
 	m.Events, m.Rejected = fade(base.Events, base.Rejected, now.Events, now.Rejected)
 	m.Records = base.Records + now.Records
 	m.Looked = min(base.Looked+now.Looked, maxBaseline)
@@ -62,9 +65,19 @@ func Merge(base, now *Profile) *Profile {
 // merge adds the counts of one payload to what is known of a column.
 func merge(base, now *Column) Column {
 	m := *now
+	m.tally = nil
 	m.scale(maxWeight)
 	if base == nil {
+		m.anchor(nil, &m)
 		return m
+	}
+	m.Doubt, m.Missing = kindDoubt(base, now), missingDoubt(base, now)
+	if now.Values < minNow {
+		m.Sketch = base.Sketch
+	}
+	m.Split, m.Unsplit = base.Split+now.Split, base.Unsplit+now.Unsplit
+	if n := m.Split + m.Unsplit; n > maxBaseline {
+		m.Split, m.Unsplit = m.Split/2, m.Unsplit/2
 	}
 	old := *base
 	old.scale(maxBaseline - (m.Values + m.Empty + m.Absent))
@@ -75,10 +88,52 @@ func merge(base, now *Column) Column {
 		m.Kinds[i] += old.Kinds[i]
 	}
 	m.Layouts = m.Layouts.plus(old.Layouts)
+	m.Top, m.Lost = mergeTop(old.Top, m.Top), old.Lost+m.Lost
 	if len(m.Samples) == 0 {
 		m.Samples = old.Samples
 	}
+	if base.Anchor == nil {
+		m.anchor(nil, &m)
+	} else {
+		m.anchor(base.Anchor, now)
+	}
 	return m
+}
+
+// anchored is how many values make an anchor.
+const anchored = 1024
+
+// anchor keeps what a column was at first. It stops learning after some values, so
+// that it stays where it is while the baseline moves on.
+func (c *Column) anchor(before *Anchor, now *Column) {
+	c.Anchor = before
+	if before != nil && before.Of >= anchored || now.Values == 0 {
+		return
+	}
+	f := familyNamed(before)
+	if f == nil {
+		if f = own(now); f == nil {
+			return
+		}
+		before = &Anchor{Family: f.name}
+	}
+	right, of := f.of(now), now.Values
+	if of > anchored {
+		right, of = right*anchored/of, anchored
+	}
+	c.Anchor = &Anchor{f.name, before.Right + right, before.Of + of}
+}
+
+func familyNamed(a *Anchor) *family {
+	if a == nil {
+		return nil
+	}
+	for i := range families {
+		if families[i].name == a.Family {
+			return &families[i]
+		}
+	}
+	return nil
 }
 
 // scale reduces the counts so that they stand for at most so many records.
@@ -88,6 +143,11 @@ func (c *Column) scale(most int64) {
 		return
 	}
 	down := func(v int64) int64 { return (v*most + n/2) / n }
+	c.Top = slices.Clone(c.Top)
+	for i := range c.Top {
+		c.Top[i].Count = down(c.Top[i].Count)
+	}
+	c.Lost = down(c.Lost)
 	c.Values, c.Empty, c.Absent = down(c.Values), down(c.Empty), down(c.Absent)
 	for i := range c.Kinds {
 		c.Kinds[i] = min(down(c.Kinds[i]), c.Values)

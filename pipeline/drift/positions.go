@@ -26,7 +26,7 @@ func checkPositions(c *comparison) {
 	}
 	changed := slices.ContainsFunc(c.now.Inputs, func(in Column) bool {
 		base := c.base.input(in.Name)
-		return base != nil && retyped(base, &in)
+		return base != nil && c.retyped(base, &in)
 	})
 	switch {
 	case is < len(c.now.Columns):

@@ -68,6 +68,25 @@ type Profile struct {
 	// Reasons of rejection, by field.
 	Reasons map[string]Reason `json:"reasons,omitempty"`
 
+	// Bytes and Lines of the payload; Cut tells that its last line is not complete
+	// although the first one is.
+	Bytes int64 `json:"bytes,omitempty"`
+	Lines int64 `json:"lines,omitempty"`
+	Cut   bool  `json:"cut,omitempty"`
+	// Head is how the payload begins, for what a publisher says instead of data. It
+	// is not kept in a baseline.
+	Head string `json:"-"`
+	// Repeated counts the first records that came again.
+	Repeated int64 `json:"repeated,omitempty"`
+	// Newest is how many seconds before it was collected the newest event of the
+	// payload was; Dated counts the events with a time of their own, Future those
+	// more than a day ahead.
+	Newest int64 `json:"newest,omitempty"`
+	Dated  int64 `json:"dated,omitempty"`
+	Future int64 `json:"future,omitempty"`
+	// Doubt is the evidence that more and more records are rejected, see evidence.
+	Doubt float64 `json:"doubt,omitempty"`
+
 	// Inputs are the columns or paths that the mapping uses.
 	Inputs []Column `json:"inputs,omitempty"`
 	// Others are columns or paths that it does not use, from a small sample.
@@ -92,8 +111,32 @@ type Column struct {
 	Layouts Layouts `json:"layouts,omitempty"`
 	// Samples are a few different values.
 	Samples []string `json:"samples,omitempty"`
+	// Top are the most frequent values; Lost is what their counts may be too low by.
+	Top  []Frequent `json:"top,omitempty"`
+	Lost int64      `json:"lost,omitempty"`
+	// Sketch is a sample of the different values of the last payload.
+	Sketch Sketch `json:"sketch,omitempty"`
+	// Split counts values that a separator of the rules takes apart, Unsplit those
+	// that another one would.
+	Split   int64 `json:"split,omitempty"`
+	Unsplit int64 `json:"unsplit,omitempty"`
+	// Anchor is what the column was when it was adopted: a change that is too slow
+	// for a payload to show does not move it.
+	Anchor *Anchor `json:"anchor,omitempty"`
+	// Doubt is the evidence that the values are less and less of their kind, Missing
+	// that they are missing more and more; see evidence.
+	Doubt   float64 `json:"doubt,omitempty"`
+	Missing float64 `json:"missing,omitempty"`
 
 	separators, nulls []string // see cleaning
+	tally             *tally
+}
+
+// Anchor is the family of kinds of a column: Right of Of values are in it.
+type Anchor struct {
+	Family string `json:"family"`
+	Right  int64  `json:"right"`
+	Of     int64  `json:"of"`
 }
 
 // Path is a leaf of JSON records.
@@ -139,6 +182,11 @@ func (p *Profile) Encode() ([]byte, error) {
 		func(p *Profile) { p.Others = nil },
 		func(p *Profile) {
 			p.Inputs = slices.Clone(p.Inputs)
+			for i := range p.Inputs {
+				p.Inputs[i].Sketch, p.Inputs[i].Top = nil, nil
+			}
+		},
+		func(p *Profile) {
 			for i := range p.Inputs {
 				p.Inputs[i].Samples = nil
 			}
@@ -199,8 +247,8 @@ func (c *Column) observe(value string, buf []byte) {
 	if slices.Contains(c.nulls, value) {
 		value = ""
 	}
-	for _, separator := range c.separators {
-		value, _, _ = strings.Cut(value, separator)
+	if len(c.separators) > 0 {
+		value = c.split(value)
 	}
 	k, layout := classify(value, buf[:0])
 	if k == Empty {
@@ -212,9 +260,29 @@ func (c *Column) observe(value string, buf []byte) {
 	if k&Timestamp != 0 {
 		c.Layouts.add(layout)
 	}
+	if c.tally != nil {
+		c.tally.add(value)
+	}
 	if len(c.Samples) < maxSamples {
 		c.sample(value)
 	}
+}
+
+// split is the first part of a value that the rules take apart.
+func (c *Column) split(value string) string {
+	split := false
+	for _, separator := range c.separators {
+		var found bool
+		value, _, found = strings.Cut(value, separator)
+		split = split || found
+	}
+	switch {
+	case split:
+		c.Split++
+	case strings.ContainsAny(value, ",;|"):
+		c.Unsplit++
+	}
+	return value
 }
 
 func (c *Column) sample(value string) {

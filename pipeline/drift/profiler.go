@@ -1,8 +1,13 @@
 package drift
 
 import (
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/parse"
 )
 
@@ -18,7 +23,15 @@ type Profiler struct {
 	names   int // bytes of names so far
 	buf     [maxLayout * 4]byte
 	onKey   func(path, typ string) bool
+	// first are the hashes of the first records.
+	first   []uint64
+	dated   bool
+	newest  time.Time
+	arrived time.Time
 }
+
+// maxFirst is how many records are looked for again.
+const maxFirst = 8
 
 // record is what a Profiler reads of a parse.Record.
 type record interface {
@@ -28,7 +41,18 @@ type record interface {
 }
 
 // Profile is what was learned so far. It changes while parsing goes on.
-func (p *Profiler) Profile() *Profile { return &p.profile }
+func (p *Profiler) Profile() *Profile {
+	for i := range p.profile.Inputs {
+		if c := &p.profile.Inputs[i]; c.tally != nil {
+			c.Top, c.Lost = c.tally.top(), c.tally.lost+c.tally.long
+			c.Sketch = slices.Clone(Sketch(c.tally.smallest[:c.tally.hashes]))
+		}
+	}
+	if p.dated {
+		p.profile.Newest = int64(p.arrived.Sub(p.newest) / time.Second)
+	}
+	return &p.profile
+}
 
 // Columns takes the names of the columns.
 func (p *Profiler) Columns(names []string) {
@@ -61,6 +85,7 @@ func (p *Profiler) observe(r record) {
 		return
 	}
 	p.profile.Looked++
+	p.again(r)
 	for i := range p.profile.Inputs {
 		c := &p.profile.Inputs[i]
 		if v, ok := r.Input(i); ok {
@@ -107,8 +132,41 @@ func (p *Profiler) key(path, typ string) bool {
 	return true
 }
 
+// again notices the first records of the payload when they come once more, as in
+// a body that was sent twice.
+func (p *Profiler) again(r record) {
+	if len(p.profile.Inputs) == 0 {
+		return
+	}
+	var h uint64
+	for i := range min(len(p.profile.Inputs), maxFirst) {
+		v, _ := r.Input(i)
+		h = h*0x9e3779b97f4a7c15 ^ xxhash.Sum64String(v)
+	}
+	switch {
+	case slices.Contains(p.first, h):
+		p.profile.Repeated++
+	case len(p.first) < maxFirst && p.profile.Records <= maxFirst:
+		p.first = append(p.first, h)
+	}
+}
+
 // event counts a record that became an event.
-func (p *Profiler) event() { p.profile.Events++ }
+func (p *Profiler) event(e *event.Event) {
+	p.profile.Events++
+	if e.Undated {
+		return
+	}
+	p.profile.Dated++
+	if !p.dated || e.Time.After(p.newest) {
+		p.dated, p.newest = true, e.Time
+	}
+	if e.Time.Sub(p.arrived) > day {
+		p.profile.Future++
+	}
+}
+
+const day = 24 * time.Hour
 
 // reject counts one that did not.
 func (p *Profiler) reject(r *parse.Rejection) {

@@ -17,7 +17,6 @@ const (
 	minBefore = 5
 	minNow    = 5
 	minAll    = 3 // values now, if none of them has the kind
-	newShare  = 0.1
 	minWiden  = 20
 )
 
@@ -36,10 +35,12 @@ func checkKinds(c *comparison) {
 		switch {
 		case emptied(base, now):
 			c.reportEmptied(base, now)
-		case retyped(base, now):
+		case c.retyped(base, now):
 			c.reportRetyped(base, now)
 		case relaid(base, now):
 			c.reportLayout(base, now)
+		case c.resplit(base, now):
+			c.reportSplit(base, now)
 		default:
 			c.widened(base, now)
 		}
@@ -52,6 +53,10 @@ func own(col *Column) *family {
 	if col.Values < minBefore {
 		return nil
 	}
+	return ownOf(col)
+}
+
+func ownOf(col *Column) *family {
 	for i := range families {
 		f := &families[i]
 		if f.applies(col) && share(f.of(col), col.Values) >= ownShare {
@@ -73,16 +78,57 @@ func lost(n, of int64) bool {
 	return of >= minNow && share(n, of) < lostShare || of >= minAll && n == 0
 }
 
-func retyped(base, now *Column) bool {
-	f := own(base)
-	return f != nil && lost(f.of(now), now.Values)
+// expectation is the family that the values of a column should be in, and what
+// that rests on: right of values were. nil if they are mixed.
+func expectation(base *Column) (f *family, right, of int64) {
+	if f := familyNamed(base.Anchor); f != nil && base.Anchor.Of >= minNow {
+		return f, base.Anchor.Right, base.Anchor.Of
+	}
+	if f := own(base); f != nil {
+		return f, f.of(base), base.Values
+	}
+	return nil, 0, 0
+}
+
+// retyped tells whether most values of a column have left their kind. Where the
+// field that it fills takes nothing else, few values are enough; elsewhere it must
+// not be chance.
+func (c *comparison) retyped(base, now *Column) bool {
+	f, right, of := expectation(base)
+	if c.once && f == nil && base.Values >= 2 {
+		if f = ownOf(base); f != nil {
+			right, of = f.of(base), base.Values
+		}
+	}
+	if f == nil {
+		return false
+	}
+	is := f.of(now)
+	if c.once && is == 0 && now.Values > 0 && f.telling() && familyOf(now).telling() {
+		return true
+	}
+	if !lost(is, now.Values) {
+		return false
+	}
+	return c.typed(base, f) || fewer(right, of, is, now.Values) < c.whole
+}
+
+// typed tells whether the field that a column fills takes the family, so that
+// nothing else can be right.
+func (c *comparison) typed(col *Column, f *family) bool {
+	return slices.ContainsFunc(col.Fields, func(field string) bool { return fieldKinds(field)&f.kinds != 0 })
 }
 
 func (c *comparison) reportRetyped(base, now *Column) {
-	f := own(base)
+	f, right, of := expectation(base)
+	if f == nil {
+		f = familyOf(base)
+		right, of = f.of(base), base.Values
+	}
 	is := familyOf(now)
 	c.explain(now.Name, status.Finding{Code: CodeRetyped, Path: now.Name, Breaking: true,
 		Before: describe(base), After: describe(now),
+		Evidence: &status.Evidence{Was: right, WasOf: of, Is: f.of(now), IsOf: now.Values, P: fewer(right, of, f.of(now), now.Values)},
 		Sentence: fmt.Sprintf("Column %q held %s in %s of %s and now holds %s in %s of %s%s.", now.Name,
 			f.label(base), number64(f.of(base)), count(base.Values, "value"),
 			is.label(now), number64(is.of(now)), number64(now.Values), forExample(base, now))})
@@ -108,6 +154,7 @@ func emptied(base, now *Column) bool {
 func (c *comparison) reportEmptied(base, now *Column) {
 	c.explain(now.Name, status.Finding{Code: CodeEmptied, Path: now.Name, Breaking: now.Required,
 		Before: describe(base), After: describe(now),
+		Evidence: &status.Evidence{Was: base.Values, WasOf: base.Values + base.Empty + base.Absent, IsOf: now.Empty + now.Absent},
 		Sentence: fmt.Sprintf("Column %q had a value in %s of %s and has none in %s now%s.", now.Name,
 			number64(base.Values), count(base.Values+base.Empty+base.Absent, "record"),
 			count(now.Empty+now.Absent, "record"), fills(now))})
@@ -131,27 +178,31 @@ func (c *comparison) reportLayout(base, now *Column) {
 	accepted := hasField(now, timeFields) && !unit && c.now.Events > 0 && c.now.Rejected <= c.now.Events
 	c.explain(now.Name, status.Finding{Code: CodeLayout, Path: now.Name, Breaking: !accepted,
 		Before: describe(base), After: describe(now),
+		Evidence: &status.Evidence{Was: was.Values, WasOf: base.Kinds.Of(Timestamp), Is: now.Layouts.of(was.Name), IsOf: now.Kinds.Of(Timestamp)},
 		Sentence: fmt.Sprintf("Column %q had times in the layout %s (%s of %s) and has them in %s now (%s of %s)%s.", now.Name,
 			was.Name, number64(was.Values), number64(base.Kinds.Of(Timestamp)),
 			is.Name, number64(is.Values), number64(now.Kinds.Of(Timestamp)),
 			forExample(base, now))})
 }
 
-// widened reports kinds that a column never had.
+// widened reports kinds that a column never had and that did not come by chance: a
+// share that rises slowly is no news.
 func (c *comparison) widened(base, now *Column) {
-	if base.Values < minWiden || now.Values < minNow {
+	if base.Values < minWiden && !c.once || now.Values < minNow {
 		return
 	}
 	was := own(base)
 	for i, name := range kindNames {
 		k := Kinds(1) << i
-		if k&(ASN|Port|CC|Int|Float|Bool|Text) != 0 || base.Kinds[i] > 0 || share(now.Kinds[i], now.Values) < newShare {
+		if k&(ASN|Port|CC|Int|Float|Bool|Text) != 0 || base.Kinds[i] > 0 || now.Kinds[i] < minAll ||
+			more(0, base.Values, now.Kinds[i], now.Values) > c.partial {
 			continue
 		}
 		if was == nil || k == Timestamp && !hasField(now, timeFields) {
 			continue
 		}
 		c.add(status.Finding{Code: CodeWidened, Path: now.Name, Before: describe(base), After: describe(now),
+			Evidence: &status.Evidence{WasOf: base.Values, Is: now.Kinds[i], IsOf: now.Values, P: more(0, base.Values, now.Kinds[i], now.Values)},
 			Sentence: fmt.Sprintf("Column %q held %s only; %s of %s are %s now.", now.Name, was.label(base),
 				number64(now.Kinds[i]), count(now.Values, "value"), name)})
 	}

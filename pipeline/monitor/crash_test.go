@@ -69,7 +69,7 @@ func TestACrashInARelease(t *testing.T) {
 	w.publish(good(1, 9))
 	want := nets(1, 9)
 	for i := 2; i < 12; i++ {
-		w.publish(rows(i, 9, "dst_ip", "first_seen", "dst_port", "malware"))
+		w.publish(retyped(i, 9))
 		want = append(want, nets(i, 9)...)
 	}
 	s := w.done()

@@ -123,12 +123,7 @@ func (x *exampleRun) Reject(r *Rejection) error {
 }
 
 func (x *exampleRun) run(p *Parser) {
-	meta, err := exampleMeta(x.example.Meta)
-	if err != nil {
-		x.differ("%v", err)
-		return
-	}
-	input, err := p.payload(x.example)
+	input, meta, err := p.ExamplePayload(x.example)
 	if err != nil {
 		x.differ("%v", err)
 		return
@@ -146,6 +141,16 @@ func (x *exampleRun) run(p *Parser) {
 	if skipped != int64(x.example.Skipped) {
 		x.differ("skipped: expected %d, got %d", x.example.Skipped, skipped)
 	}
+}
+
+// ExamplePayload is the payload of an example, and what a collector would know of it.
+func (p *Parser) ExamplePayload(x *v1alpha1.Example) ([]byte, Meta, error) {
+	meta, err := exampleMeta(x.Meta)
+	if err != nil {
+		return nil, meta, err
+	}
+	input, err := p.payload(x)
+	return input, meta, err
 }
 
 // payload is the bytes of an example.

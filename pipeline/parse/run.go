@@ -57,6 +57,7 @@ func newRun(ctx context.Context, p *Parser, text io.Reader, set charset, m Meta,
 
 // columns binds the inputs to the columns of a table.
 func (r *run) columns(names []string) error {
+	names = r.spelled(names)
 	r.rec.m.Columns = names
 	r.cells = make([]int, len(r.p.inputs))
 	for i, in := range r.p.inputs {
@@ -79,6 +80,32 @@ func (r *run) columns(names []string) error {
 			listed(r.stats.Missing) + "); it has: " + listed(names)}
 	}
 	return nil
+}
+
+// spelled gives columns that differ from an input of the mapping only in upper and
+// lower case, or in the space around them, the name that the mapping uses.
+func (r *run) spelled(names []string) []string {
+	out := names
+	for i := range r.p.inputs {
+		want := r.p.inputs[i].Name
+		if slices.Contains(names, want) {
+			continue
+		}
+		alike := func(name string) bool { return strings.EqualFold(strings.TrimSpace(name), want) }
+		at := slices.IndexFunc(names, alike)
+		if at < 0 || slices.ContainsFunc(names[at+1:], alike) || r.uses(names[at]) {
+			continue
+		}
+		if slices.Equal(out, names) {
+			out = slices.Clone(names)
+		}
+		out[at] = want
+	}
+	return out
+}
+
+func (r *run) uses(name string) bool {
+	return slices.ContainsFunc(r.p.inputs, func(in Input) bool { return in.Name == name })
 }
 
 // missing says why an input has no value in this payload.

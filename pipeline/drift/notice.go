@@ -1,0 +1,105 @@
+package drift
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+// What publishers write where data was, in English as they nearly all do. It is
+// only looked for where there are no records any more, so that words in data do
+// not count.
+var (
+	retiredWords = regexp.MustCompile(`(?i)\b(deprecated|discontinued|decommissioned|retired|suspended|terminated|no longer (being )?(available|maintained|updated|provided|published|supported|active|exists?)|` +
+		`merged (in)?to|merged with|has (been )?moved|moved to|replaced by|superseded by|shut(ting)? ?down|end[- ]of[- ]life|ceased|sunset(ted)?|` +
+		`(is|are|was|now) empty|is obsolete)\b`)
+	errorWords = regexp.MustCompile(`(?i)\b(unauthori[sz]ed|forbidden|access denied|permission denied|auth[-_ ]?key|api[-_ ]?key|token (is )?(invalid|expired|missing|required)|invalid token|` +
+		`log[- ]?in (is )?required|please log ?in|sign in|authenticat\w+|rate[- ]?limit\w*|too many requests|quota|payment required|subscription (has )?expired|just a moment|captcha|` +
+		`not found|bad request|bad gateway|gateway time-?out|service unavailable|internal server error|under maintenance|temporarily unavailable|an? error occurred)\b`)
+	errorMember = regexp.MustCompile(`(?i)^\s*\{[^{\[]{0,80}"(error|errors|error_?message|error_?code|fault|exception|message|detail|status_?code)"\s*:`)
+)
+
+// checkNotice explains a payload without records by what the publisher says
+// instead: that the feed is over, or why it is refused.
+func checkNotice(c *comparison) {
+	now := c.now
+	if now.Events > 0 || now.Head == "" || c.base != nil && c.base.Events == 0 && c.base.Payloads > 0 {
+		return
+	}
+	for line := range strings.SplitSeq(now.Head, "\n") {
+		words := noticeIn(line)
+		if words == "" {
+			continue
+		}
+		if retiredWords.MatchString(words) {
+			c.add(status.Finding{Code: CodeRetired, Breaking: false, Before: c.had(), After: words,
+				Sentence: fmt.Sprintf("The feed has no records any more; the publisher says %q.", words)})
+			c.done = true
+			return
+		}
+		if now.Rejected == 0 && now.Unreadable == "" && len(now.Columns) > 0 {
+			continue // a header without rows under a comment
+		}
+		if errorWords.MatchString(words) {
+			c.refuse(words)
+			return
+		}
+	}
+	if errorMember.MatchString(now.Head) && (now.Unreadable != "" || now.Rejected > 0) && len(now.Head) < maxHead {
+		c.refuse(excerptOf([]byte(now.Head)))
+	}
+}
+
+func (c *comparison) refuse(words string) {
+	c.add(status.Finding{Code: CodeErrorBody, Breaking: true, Before: c.had(), After: words,
+		Sentence: fmt.Sprintf("There is an error message instead of data: %q.", words)})
+	c.done = true
+}
+
+// had tells how many events there were before.
+func (c *comparison) had() string {
+	if c.base == nil {
+		return ""
+	}
+	return count(c.base.Events, "event") + " in " + count(c.base.Payloads, "payload")
+}
+
+// noticeIn is what a line says to people.
+func noticeIn(line string) string {
+	words := strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(line), "#;/*!-<> \t"))
+	if !strings.Contains(words, " ") && !errorWords.MatchString(words) && !retiredWords.MatchString(words) {
+		return ""
+	}
+	return cut(words, 2*maxExcerpt)
+}
+
+// checkWhole notices a payload whose end is missing, or whose records are there
+// twice. Neither is a change of the format: what can be read is right.
+func checkWhole(c *comparison) {
+	now := c.now
+	if unfinished(now.Unreadable) && (now.Events > 0 || c.base != nil && now.Records > 0) {
+		c.add(status.Finding{Code: CodeTruncated, After: now.Unreadable,
+			Sentence: fmt.Sprintf("The end of the payload is missing after %s: %s.", count(now.Records, "record"), now.Unreadable)})
+		c.done = true
+		return
+	}
+	if c.base == nil {
+		return
+	}
+	if now.Cut && !c.base.Cut && now.Rejected == 1 && now.Events > 0 && c.base.Rejected == 0 && c.base.Lines > 0 {
+		c.rejectionsExplained = true
+		c.add(status.Finding{Code: CodeTruncated, After: "no end of the last line",
+			Sentence: fmt.Sprintf("The payload ends in the middle of a line, after %s.", count(now.Records, "record"))})
+		return
+	}
+	if now.Repeated >= maxFirst/2 && c.base.Repeated == 0 {
+		c.add(status.Finding{Code: CodeRepeated, Before: "no record twice", After: count(now.Repeated, "record") + " again",
+			Sentence: fmt.Sprintf("The payload has its first records again: %d of them were seen twice; it seems to have been sent twice in one.", now.Repeated)})
+	}
+}
+
+// unfinished tells whether a reader met the end of the payload where there should
+// be more.
+func unfinished(reason string) bool { return strings.Contains(reason, "ends in the middle") }

@@ -1,0 +1,159 @@
+package drift
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+const (
+	maxWords    = 12   // different values of a vocabulary
+	minWords    = 50   // values that it is known from
+	minEach     = 4    // how often a word is used on average
+	minReplaced = 0.5  // share of unknown words that makes a new vocabulary
+	minMarker   = 0.05 // share of a value that stands for none
+)
+
+// checkMarkers notices a value that stands for none: of a column whose values are
+// of a telling kind and hardly ever the same, one that is not of the kind and came
+// often.
+func checkMarkers(c *comparison) {
+	if c.base == nil {
+		return
+	}
+	for i := range c.now.Inputs {
+		now := &c.now.Inputs[i]
+		base := c.base.input(now.Name)
+		if base == nil || c.explained[now.Name] || len(now.Top) == 0 {
+			continue
+		}
+		f, _, _ := expectation(base)
+		if f == nil || f.kinds&Text != 0 {
+			continue
+		}
+		for _, t := range now.Top {
+			n := t.Count
+			if n < minAll || share(n, now.Values) < minMarker || KindsOf(t.Value)&f.kinds != 0 && !isNull(t.Value) ||
+				hasWord(base.Top, t.Value) {
+				continue
+			}
+			if p := more(0, base.Values, n, now.Values); p <= c.partial {
+				c.rejectionsExplained = true
+				c.explain(now.Name, status.Finding{Code: CodeMarker, Path: now.Name, Before: describe(base), After: describe(now),
+					Evidence: &status.Evidence{WasOf: base.Values, Is: n, IsOf: now.Values, P: p},
+					Sentence: fmt.Sprintf("Column %q has %q in %s of %s; it never had, and it is no %s: it seems to stand for no value. List it under nulls.",
+						now.Name, t.Value, number64(n), count(now.Values, "value"), f.name)})
+				break
+			}
+		}
+	}
+}
+
+// isNull tells whether a value is one of those that stand for none in many feeds,
+// although it has the kind of the column.
+func isNull(value string) bool {
+	return slices.Contains([]string{"0", "0.0.0.0", "::", "-1", "1970-01-01", "1970-01-01 00:00:00", "1970-01-01T00:00:00Z", "0000-00-00 00:00:00",
+		"0000-00-00", "255.255.255.255"}, value)
+}
+
+func hasWord(top []Frequent, word string) bool {
+	return slices.ContainsFunc(top, func(f Frequent) bool { return f.Value == word })
+}
+
+// checkWords compares the vocabulary of columns that have one. A new word is no
+// more than a note; other words altogether are another meaning.
+func checkWords(c *comparison) {
+	if c.base == nil {
+		return
+	}
+	for i := range c.now.Inputs {
+		now := &c.now.Inputs[i]
+		base := c.base.input(now.Name)
+		if base == nil || c.explained[now.Name] || now.Values == 0 || !base.vocabulary() {
+			continue
+		}
+		c.compareWords(base, now)
+	}
+}
+
+// vocabulary tells whether a column has few different values, all of them known.
+func (c *Column) vocabulary() bool {
+	f := familyOf(c)
+	return f.kinds&(Text|Int|Float|CC|Port|ASN) != 0 && c.Lost == 0 && len(c.Top) > 0 && len(c.Top) <= maxWords &&
+		c.Values >= minWords && c.Values >= minEach*int64(len(c.Top))
+}
+
+func (c *comparison) compareWords(base, now *Column) {
+	var fresh []string
+	var n, known int64
+	for _, t := range now.Top {
+		known += t.Count
+		if !hasWord(base.Top, t.Value) {
+			fresh = append(fresh, t.Value)
+			n += t.Count
+		}
+	}
+	n += max(0, now.Values-known) // what is too long or too varied to be counted
+	if n == 0 {
+		return
+	}
+	// Good-Turing: the chance of a word that was never seen is about the share of
+	// words that were seen once.
+	once := int64(1)
+	for _, t := range base.Top {
+		if t.Count == 1 {
+			once++
+		}
+	}
+	p := more(once, base.Values, n, now.Values)
+	f := status.Finding{Code: CodeWordAdded, Path: now.Name, Before: words(base.Top), After: words(now.Top),
+		Evidence: &status.Evidence{WasOf: base.Values, Is: n, IsOf: now.Values, P: p}}
+	switch {
+	case p <= c.whole && share(n, now.Values) >= minReplaced:
+		f.Code = CodeVocabulary
+		f.Sentence = fmt.Sprintf("Column %q had the values %s and has %s in %s of %s now: they may mean something else.", now.Name,
+			words(base.Top), quoted(fresh), number64(n), count(now.Values, "value"))
+	case len(fresh) == 0:
+		return
+	default:
+		f.Sentence = fmt.Sprintf("Column %q has a new value: %s, in %s of %s.", now.Name, quoted(fresh), number64(n), count(now.Values, "value"))
+	}
+	c.explain(now.Name, f)
+}
+
+func words(top []Frequent) string {
+	list := make([]string, 0, maxSamples)
+	for _, t := range top[:min(len(top), maxSamples)] {
+		list = append(list, t.Value)
+	}
+	if more := len(top) - len(list); more > 0 {
+		return quoted(list) + fmt.Sprintf(" (and %d more)", more)
+	}
+	return quoted(list)
+}
+
+const minSplit = 0.1 // share of the values that a separator takes apart
+
+// resplit tells whether values that a rule takes apart hold another separator now.
+func (c *comparison) resplit(base, now *Column) bool {
+	of := base.Values
+	return len(now.separators) > 0 && share(base.Split, of) >= minSplit && now.Split == 0 && share(now.Unsplit, now.Values) >= minSplit &&
+		fewer(min(base.Split, of), of, 0, now.Values) < c.whole
+}
+
+func (c *comparison) reportSplit(base, now *Column) {
+	c.explain(now.Name, status.Finding{Code: CodeSeparator, Path: now.Name, Breaking: false, Before: describe(base), After: describe(now),
+		Evidence: &status.Evidence{Was: base.Split, WasOf: base.Values, IsOf: now.Values},
+		Sentence: fmt.Sprintf("Column %q had several values with %s between them in %s of %s; no value has that now, and %s have another separator.",
+			now.Name, strings.Join(quotedAll(now.separators), " or "), number64(base.Split), count(base.Values, "record"), count(now.Unsplit, "value"))})
+}
+
+func quotedAll(list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = fmt.Sprintf("%q", s)
+	}
+	return out
+}
