@@ -128,7 +128,9 @@ func (c *comparison) rejectionShare() {
 			number64(base.Rejected), number64(n), number64(reason.Count), because)})
 }
 
-func rejected(n, of int64) string { return fmt.Sprintf("%s of %s rejected", number64(n), count(of, "record")) }
+func rejected(n, of int64) string {
+	return fmt.Sprintf("%s of %s rejected", number64(n), count(of, "record"))
+}
 
 // floorOf is the share that an e-process tests against: what the share was at
 // least, and a little below one even where nothing was ever wrong.

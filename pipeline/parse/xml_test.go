@@ -162,12 +162,15 @@ func FuzzXML(f *testing.F) {
 	})
 }
 
-// unexplained leaves out why a payload cannot be read on: of a name that is both
-// wrong and endless, what is found first depends on how the bytes arrive.
+// unexplained leaves out reasons: of what is both wrong and endless, which is found
+// first depends on how the bytes arrive.
 func unexplained(outcome []string) []string {
 	for i, o := range outcome {
-		if strings.HasPrefix(o, "payload cannot be read: ") {
+		switch {
+		case strings.HasPrefix(o, "payload cannot be read: "):
 			outcome[i] = "payload cannot be read"
+		case !strings.HasPrefix(o, "{") && o != "<nil>":
+			outcome[i] = "rejected"
 		}
 	}
 	return outcome
