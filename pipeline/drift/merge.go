@@ -32,7 +32,7 @@ func (p *Profile) For(l *Lens) *Profile {
 func Merge(base, now *Profile) *Profile {
 	m := *now
 	m.Reasons, m.Unreadable, m.Excerpt, m.Head = nil, "", "", ""
-	m.Doubt = 0
+	m.Doubt = nil
 	m.Inputs = slices.Clone(now.Inputs)
 	for i := range m.Inputs {
 		m.Inputs[i] = merge(nil, &m.Inputs[i])
@@ -92,10 +92,13 @@ func merge(base, now *Column) Column {
 	if len(m.Samples) == 0 {
 		m.Samples = old.Samples
 	}
-	if base.Anchor == nil {
+	switch {
+	case base.Anchor == nil:
 		m.anchor(nil, &m)
-	} else {
+	case len(m.Doubt) == 0: // what is in doubt is not learned
 		m.anchor(base.Anchor, now)
+	default:
+		m.Anchor = base.Anchor
 	}
 	return m
 }

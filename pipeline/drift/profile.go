@@ -85,7 +85,7 @@ type Profile struct {
 	Dated  int64 `json:"dated,omitempty"`
 	Future int64 `json:"future,omitempty"`
 	// Doubt is the evidence that more and more records are rejected, see evidence.
-	Doubt float64 `json:"doubt,omitempty"`
+	Doubt []float64 `json:"doubt,omitempty"`
 
 	// Inputs are the columns or paths that the mapping uses.
 	Inputs []Column `json:"inputs,omitempty"`
@@ -125,8 +125,8 @@ type Column struct {
 	Anchor *Anchor `json:"anchor,omitempty"`
 	// Doubt is the evidence that the values are less and less of their kind, Missing
 	// that they are missing more and more; see evidence.
-	Doubt   float64 `json:"doubt,omitempty"`
-	Missing float64 `json:"missing,omitempty"`
+	Doubt   []float64 `json:"doubt,omitempty"`
+	Missing []float64 `json:"missing,omitempty"`
 
 	separators, nulls []string // see cleaning
 	tally             *tally

@@ -46,11 +46,11 @@ func (c *comparison) kindShare(base, now *Column) {
 	}
 	is := f.of(now)
 	wrong := now.Values - is
-	if wrong < minMore && kindDoubt(base, now) < doubted {
+	if wrong < minMore && doubt(kindDoubt(base, now)) < doubted {
 		return
 	}
 	p := fewer(right, of, is, now.Values)
-	slow := kindDoubt(base, now) >= doubted && share(is, now.Values) < share(right, of)
+	slow := doubt(kindDoubt(base, now)) >= doubted && share(is, now.Values) < share(right, of)
 	if !slow && (p > c.partial || share(right, of) < clean && share(is, now.Values) > ownShare-0.1) {
 		return
 	}
@@ -89,7 +89,7 @@ func (c *comparison) missingShare(base, now *Column) {
 		return
 	}
 	p := fewer(base.Values, n, now.Values, m)
-	if slow := missingDoubt(base, now) >= doubted; !slow && (p > c.partial || share(now.Values, m) > share(base.Values, n)-0.02) {
+	if slow := doubt(missingDoubt(base, now)) >= doubted; !slow && (p > c.partial || share(now.Values, m) > share(base.Values, n)-0.02) {
 		return
 	}
 	c.rejectionsExplained = true
@@ -104,12 +104,12 @@ func (c *comparison) missingShare(base, now *Column) {
 func (c *comparison) rejectionShare() {
 	now, base := c.now, c.base
 	n, m := base.Events+base.Rejected, now.Events+now.Rejected
-	if c.rejectionsExplained || n < minBefore || now.Rejected < minMore && rejectionDoubt(base, now) < doubted {
+	if c.rejectionsExplained || n < minBefore || now.Rejected < minMore && doubt(rejectionDoubt(base, now)) < doubted {
 		return
 	}
 	p := more(base.Rejected, n, now.Rejected, m)
 	before := share(base.Rejected, n)
-	slow := rejectionDoubt(base, now) >= doubted && share(now.Rejected, m) > before
+	slow := doubt(rejectionDoubt(base, now)) >= doubted && share(now.Rejected, m) > before
 	if !slow && (p > c.partial || share(now.Rejected, m) < steep*before) {
 		return
 	}
@@ -143,26 +143,26 @@ func floorOf(right, of int64) float64 {
 
 // kindDoubt is the evidence after a payload that the values of a column are less
 // of their kind than they were.
-func kindDoubt(base, now *Column) float64 {
+func kindDoubt(base, now *Column) []float64 {
 	f, right, of := expectation(base)
 	if f == nil || share(right, of) < ownShare {
-		return 0
+		return nil
 	}
 	return evidence(base.Doubt, f.of(now), now.Values, floorOf(right, of))
 }
 
-func missingDoubt(base, now *Column) float64 {
+func missingDoubt(base, now *Column) []float64 {
 	n, m := base.Values+base.Empty+base.Absent, now.Values+now.Empty+now.Absent
 	if !now.Required || share(base.Values, n) < minFill {
-		return 0
+		return nil
 	}
 	return evidence(base.Missing, now.Values, m, floorOf(base.Values, n))
 }
 
-func rejectionDoubt(base, now *Profile) float64 {
+func rejectionDoubt(base, now *Profile) []float64 {
 	n, m := base.Events+base.Rejected, now.Events+now.Rejected
 	if share(base.Events, n) < minFill {
-		return 0
+		return nil
 	}
 	return evidence(base.Doubt, now.Events, m, floorOf(base.Events, n))
 }

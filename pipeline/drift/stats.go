@@ -1,6 +1,9 @@
 package drift
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Levels of the tests. A feed that is fetched hourly and has 60 tests a payload
 // has half a million tests a year: at alarmLevel one of two such feeds has one
@@ -48,28 +51,41 @@ func logChoose(n, k int64) float64 {
 	return a - b - c
 }
 
+// worse are the shares of what a share should be that an e-process considers.
+var worse = [...]float64{0.9, 0.7, 0.5, 0.2, 0.02}
+
 // evidence is the logarithm of an e-process against "at least the share floor of
-// the values is right" (Ville: it exceeds log(1/a) with a chance of at most a, no
-// matter how often one looks). It starts over whenever it falls below zero, as in a
-// CUSUM, so that good times do not hide bad ones.
-func evidence(before float64, right, of int64, floor float64) float64 {
+// the values is right", for each of the worse shares; doubt sums it up. By Ville's
+// inequality it exceeds log(1/a) with a chance of at most a, no matter how often
+// one looks. It starts over when it falls below zero, as in a CUSUM, so that good
+// times do not hide bad ones.
+func evidence(before []float64, right, of int64, floor float64) []float64 {
 	if of <= 0 || floor <= 0 || floor >= 1 {
 		return before
 	}
 	wrong := float64(of - right)
-	best := math.Inf(-1)
-	var sum float64
-	shares := [...]float64{0.9, 0.7, 0.5, 0.2, 0.02}
-	var logs [len(shares)]float64
-	for i, s := range shares {
+	after := make([]float64, len(worse))
+	some := false
+	for i, s := range worse {
+		if len(before) == len(worse) {
+			after[i] = before[i]
+		}
 		p := s * floor
-		logs[i] = float64(right)*math.Log(p/floor) + wrong*math.Log((1-p)/(1-floor))
-		best = max(best, logs[i])
+		after[i] = max(0, after[i]+float64(right)*math.Log(p/floor)+wrong*math.Log((1-p)/(1-floor)))
+		some = some || after[i] > 0
 	}
-	for _, l := range logs {
-		sum += math.Exp(l - best)
+	if !some {
+		return nil
 	}
-	return max(0, before+best+math.Log(sum/float64(len(shares))))
+	return after
+}
+
+// doubt is the logarithm of the mean over the worse shares.
+func doubt(evidence []float64) float64 {
+	if len(evidence) == 0 {
+		return 0
+	}
+	return slices.Max(evidence) - math.Log(float64(len(worse)))
 }
 
 // lowerBound is the lower Clopper-Pearson bound of a share of which s of n values

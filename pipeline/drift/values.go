@@ -35,12 +35,12 @@ func checkKinds(c *comparison) {
 		switch {
 		case emptied(base, now):
 			c.reportEmptied(base, now)
+		case c.resplit(base, now):
+			c.reportSplit(base, now)
 		case c.retyped(base, now):
 			c.reportRetyped(base, now)
 		case relaid(base, now):
 			c.reportLayout(base, now)
-		case c.resplit(base, now):
-			c.reportSplit(base, now)
 		default:
 			c.widened(base, now)
 		}

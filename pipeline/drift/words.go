@@ -81,7 +81,7 @@ func checkWords(c *comparison) {
 // vocabulary tells whether a column has few different values, all of them known.
 func (c *Column) vocabulary() bool {
 	f := familyOf(c)
-	return f.kinds&(Text|Int|Float|CC|Port|ASN) != 0 && c.Lost == 0 && len(c.Top) > 0 && len(c.Top) <= maxWords &&
+	return f.kinds&(Text|Int|Float) != 0 && c.Lost == 0 && len(c.Top) > 0 && len(c.Top) <= maxWords &&
 		c.Values >= minWords && c.Values >= minEach*int64(len(c.Top))
 }
 
@@ -144,7 +144,8 @@ func (c *comparison) resplit(base, now *Column) bool {
 }
 
 func (c *comparison) reportSplit(base, now *Column) {
-	c.explain(now.Name, status.Finding{Code: CodeSeparator, Path: now.Name, Breaking: false, Before: describe(base), After: describe(now),
+	c.rejectionsExplained = true
+	c.explain(now.Name, status.Finding{Code: CodeSeparator, Path: now.Name, Breaking: c.now.Rejected > c.now.Events, Before: describe(base), After: describe(now),
 		Evidence: &status.Evidence{Was: base.Split, WasOf: base.Values, IsOf: now.Values},
 		Sentence: fmt.Sprintf("Column %q had several values with %s between them in %s of %s; no value has that now, and %s have another separator.",
 			now.Name, strings.Join(quotedAll(now.separators), " or "), number64(base.Split), count(base.Values, "record"), count(now.Unsplit, "value"))})
