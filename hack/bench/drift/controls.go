@@ -30,7 +30,7 @@ var controls = []class{
 		}}, ""
 	}},
 	{"c5", "optional column empty for a day", func(c *mutation) (*plan, string) {
-		f := c.pick(func(f *field) bool { return f.null > 0 })
+		f := c.pick(func(f *field) bool { return f.null >= 0.1 })
 		if f == nil {
 			return skip("there is no optional column")
 		}

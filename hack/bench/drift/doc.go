@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -109,6 +111,13 @@ type payload struct {
 	meta  parse.Meta
 	rows  int
 	at    time.Time
+	// digest is made by the collector.
+	digest string
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // write makes the bytes.
@@ -128,6 +137,6 @@ func (d *doc) write() *payload {
 	if d.feed.file != "" { // it came by mail
 		url = ""
 	}
-	return &payload{bytes: b, rows: len(d.rows), at: d.now, meta: parse.Meta{Source: "example.feed", URL: url,
+	return &payload{bytes: b, digest: digest(b), rows: len(d.rows), at: d.now, meta: parse.Meta{Source: "example.feed", URL: url,
 		Filename: name, Collected: d.now, TLP: event.TLPAmber, Restriction: event.RestrictionNeedToKnow}}
 }

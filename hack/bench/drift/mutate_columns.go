@@ -73,13 +73,13 @@ func removeColumn(c *mutation) (*plan, string) {
 		p.classes = []string{cosmetic, additive}
 	default:
 		p.breaking, p.classes = yes, []string{silent, hard}
-		if f.null > 0.45 { // it was missing in every second record anyway
+		if !f.required {
 			p.classes = append(p.classes, degraded)
 		}
 		if c.form("stix") { // the time has other sources
 			p.settle = func(t *truth, same bool) {
 				if same {
-					t.breaking, t.classes = no, []string{cosmetic, additive}
+					t.breaking, t.classes = no, []string{cosmetic, additive, degraded}
 				}
 			}
 		}

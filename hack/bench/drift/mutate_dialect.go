@@ -28,6 +28,9 @@ func changeHeader(c *mutation) (*plan, string) {
 		p.change = func(d *doc) { d.style.headAsRow = true }
 	default:
 		p.what = "the header is a comment"
+		if st.comment == "" { // only the first column has another name
+			p.classes = []string{silent, hard}
+		}
 		p.change = func(d *doc) {
 			d.style.header = "commented"
 			if d.style.comment == "" {
@@ -179,10 +182,10 @@ func charset(c *mutation) (*plan, string) {
 	if c.form("json", "ndjson", "xml", "html", "stix") {
 		return skip("no NUL can be written")
 	}
-	return &plan{truth: truth{breaking: either, classes: []string{degraded, cosmetic}, what: "NUL in 3 % of the lines"},
+	return &plan{truth: truth{breaking: either, classes: []string{degraded, hard, cosmetic}, what: "NUL in 3 % of the lines"},
 		change: func(d *doc) {
-			d.tail = func(int) string {
-				if d.rng.IntN(33) == 0 {
+			d.tail = func(row int) string {
+				if row == len(d.rows)/2 || d.rng.IntN(33) == 0 {
 					return "\x00"
 				}
 				return ""

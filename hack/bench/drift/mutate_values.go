@@ -42,18 +42,32 @@ func timeLayout(c *mutation) (*plan, string) {
 	if f.target == "" {
 		return p, ""
 	}
-	p.paths, p.target = c.names(f), asIs
+	p.paths = c.names(f)
+	p.target = func(d *doc) { // what the layout cannot say is lost for everybody
+		d.each(d.col(f.name), func(_ int, v string) string {
+			return stamp(readStamp(v, f.option).Truncate(precision(layout)), f.option)
+		})
+	}
 	p.settle = func(t *truth, same bool) {
-		if !same {
-			t.breaking, t.classes, t.repair = yes, []string{silent}, slices.Contains(exact, layout)
-			if t.repair = t.repair || f.option == "dmy" && layout == "mdy"; f.option == "dmy" && layout != "mdy" {
-				t.repair = slices.Contains(exact, layout)
-			}
+		if same {
+			t.paths = nil
 			return
 		}
-		t.paths = nil
+		// Whether 01/02 is in January cannot be known of all payloads.
+		t.breaking, t.classes, t.repair = yes, []string{silent}, layout != "mdy" && layout != "dmy"
 	}
 	return p, ""
+}
+
+// precision is the shortest time that a layout can tell.
+func precision(layout string) time.Duration {
+	switch layout {
+	case "date":
+		return 24 * time.Hour
+	case "dmy", "mdy", "minutes":
+		return time.Minute
+	}
+	return time.Second
 }
 
 func timeUnit(c *mutation) (*plan, string) {
@@ -81,7 +95,7 @@ func timeMeaning(c *mutation) (*plan, string) {
 	first := c.pick(func(f *field) bool { return f.kind == "first" })
 	last := c.pick(func(f *field) bool { return f.kind == "last" })
 	if first != nil && last != nil && (first.target != "" || last.target != "") {
-		return &plan{truth: truth{breaking: either, classes: []string{semantic}, paths: append(c.names(first), c.names(last)...),
+		return &plan{truth: truth{breaking: either, classes: []string{semantic, silent, hard}, paths: append(c.names(first), c.names(last)...),
 			what: first.name + " and " + last.name + " changed their meaning"}, change: func(d *doc) {
 			a, b := d.col(first.name), d.col(last.name)
 			for i := range d.rows {

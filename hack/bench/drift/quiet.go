@@ -87,7 +87,7 @@ func (q *weather) next() *payload {
 		q.empty = w.now.Add(24 * time.Hour)
 	}
 	if w.now.Before(q.empty) {
-		if i := slices.IndexFunc(w.feed.fields, func(f field) bool { return f.null > 0 }); i >= 0 {
+		if i := slices.IndexFunc(w.feed.fields, func(f field) bool { return f.null >= 0.1 }); i >= 0 {
 			d.each(i, func(int, string) string { return "" })
 		}
 	}
@@ -99,7 +99,7 @@ func (q *weather) next() *payload {
 	}
 	p := d.write()
 	if q.last != nil && w.rng.Float64() < 0.03 { // the provider has made nothing new
-		p.bytes, p.rows = q.last.bytes, q.last.rows
+		p.bytes, p.rows, p.digest = q.last.bytes, q.last.rows, q.last.digest
 	}
 	q.last = p
 	return p

@@ -123,7 +123,7 @@ func (s *stage) changed(p *plan, c *class, i int) *payload {
 	p.change(d)
 	out := d.write()
 	if p.frozen {
-		out.bytes, out.rows = s.watch.last.bytes, s.watch.last.rows
+		out.bytes, out.rows, out.digest = s.watch.last.bytes, s.watch.last.rows, s.watch.last.digest
 	}
 	return out
 }
@@ -180,7 +180,11 @@ func (s *stage) settle(p *plan, c *class) error {
 	if p.settle == nil {
 		return nil
 	}
-	want, ok := events(s.feed.spec, s.next[0].write())
+	d := s.next[0].clone()
+	if p.target != nil {
+		p.target(d)
+	}
+	want, ok := events(s.feed.spec, d.write())
 	if !ok {
 		return errors.New("the undisturbed payload cannot be read")
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,8 +48,7 @@ func (w *watch) fork() (*watch, error) {
 }
 
 func arrival(p *payload) drift.Arrival {
-	sum := sha256.Sum256(p.bytes)
-	return drift.Arrival{Collected: p.at, Bytes: int64(len(p.bytes)), Digest: hex.EncodeToString(sum[:])}
+	return drift.Arrival{Collected: p.at, Bytes: int64(len(p.bytes)), Digest: p.digest}
 }
 
 type nothing struct{}
