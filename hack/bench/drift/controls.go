@@ -1,0 +1,77 @@
+package main
+
+import (
+	"slices"
+	"time"
+)
+
+// controls are what must not be called a change.
+var controls = []class{
+	{"c0", "nothing", func(*mutation) (*plan, string) { return &plan{change: asIs, truth: truth{what: "nothing"}}, "" }},
+	{"c1", "weekend dip", func(*mutation) (*plan, string) {
+		return &plan{times: 2, truth: truth{what: "40 % fewer records, twice"}, change: func(d *doc) { d.rows = d.rows[:len(d.rows)*6/10] }}, ""
+	}},
+	{"c2", "tenfold burst", func(*mutation) (*plan, string) {
+		return &plan{times: 1, truth: truth{what: "ten times as many records, once"}, change: burst}, ""
+	}},
+	{"c3", "records in another order", func(c *mutation) (*plan, string) {
+		return &plan{truth: truth{what: "records in another order"}, change: func(d *doc) {
+			d.rng.Shuffle(len(d.rows), func(i, j int) { d.rows[i], d.rows[j] = d.rows[j], d.rows[i] })
+		}}, ""
+	}},
+	{"c4", "order of keys", func(c *mutation) (*plan, string) {
+		if !c.form("json", "ndjson", "xml", "stix") {
+			return skip("there are no keys")
+		}
+		return &plan{truth: truth{what: "keys in another order"}, change: func(d *doc) {
+			for i := 1; i < len(d.cols); i++ {
+				d.move(i, 0)
+			}
+		}}, ""
+	}},
+	{"c5", "optional column empty for a day", func(c *mutation) (*plan, string) {
+		f := c.pick(func(f *field) bool { return f.null >= 0.1 })
+		if f == nil {
+			return skip("there is no optional column")
+		}
+		return &plan{times: max(1, int(24*time.Hour/c.f.period)), truth: truth{what: f.name + " is empty for a day"}, change: func(d *doc) {
+			d.each(d.col(f.name), func(int, string) string { return "" })
+		}}, ""
+	}},
+	{"c6", "one new word", func(c *mutation) (*plan, string) {
+		f := c.pick(func(f *field) bool { return slices.Contains([]string{"family", "service", "user", "brand"}, f.kind) })
+		if f == nil {
+			return skip("there are no words")
+		}
+		return &plan{truth: truth{what: f.name + " has a new word in one record"}, change: func(d *doc) {
+			d.rows[len(d.rows)/2][d.col(f.name)] = "lumma"
+		}}, ""
+	}},
+	{"c7", "outage of three periods", func(*mutation) (*plan, string) {
+		return &plan{truth: truth{what: "three payloads did not come"}, change: func(d *doc) { d.now = d.now.Add(3 * d.feed.period) }}, ""
+	}},
+	{"c8", "an hour later (daylight saving)", func(*mutation) (*plan, string) {
+		return &plan{truth: truth{what: "an hour later from now on"}, change: func(d *doc) { d.now = d.now.Add(time.Hour) }}, ""
+	}},
+	{"c9", "the same payload once more", func(*mutation) (*plan, string) {
+		return &plan{frozen: true, times: 1, truth: truth{what: "the same payload once more"}, change: asIs}, ""
+	}},
+}
+
+// burst makes ten of each record, of which nine are new.
+func burst(d *doc) {
+	n := len(d.rows)
+	for range 9 {
+		for i := range n {
+			row := slices.Clone(d.rows[i])
+			for j := range row {
+				f := &d.cols[j]
+				if row[j] == "" || f.isTime() || f.kind == "list" || f.kind == "seq" {
+					continue
+				}
+				row[j] = scalar(d.rng, f.kind, f.option)
+			}
+			d.rows = append(d.rows, row)
+		}
+	}
+}
