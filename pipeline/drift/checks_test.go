@@ -73,12 +73,12 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 		},
 		{
 			"everything twice", bareLines, []string{rows(40, "$a")}, rows(40, "$a") + rows(40, "$a"),
-			drift.CodeRepeated, `The payload has its first records again`, drift.ClassDegraded,
+			drift.CodeRepeated, `Each of the first records comes exactly once more`, drift.ClassDegraded,
 		},
 		{
 			"another word for nothing", withHeader, []string{header + rows(200, "$t,$a,$p,online,$m")},
 			header + rows(100, "$t,$a,$p,online,$m") + rows(20, "$t,NXDOMAIN,$p,online,$m"),
-			drift.CodeMarker, `Column "dst_ip" has "NXDOMAIN" in 20 of 120 values; it never had, and it is no ip: it seems to stand for no value. List it under nulls.`,
+			drift.CodeMarker, `Column "dst_ip" has "NXDOMAIN" in 20 of 120 values; it never had, and it seems to stand for no value. List it under nulls.`,
 			drift.ClassDegraded,
 		},
 		{

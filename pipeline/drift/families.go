@@ -34,13 +34,14 @@ var families = []family{
 	{name: "asn", kinds: ASN, fields: []string{"asn"}},
 	{name: "port", kinds: Port, fields: []string{"sport", "dport"}},
 	{name: "cc", kinds: CC, fields: []string{"cc"}},
+	{name: "bool", kinds: Bool},
 	{name: "number", kinds: Int | Float},
 	{name: "text", kinds: Text},
 }
 
 // telling reports whether values of other kinds are hardly ever in the family.
 func (f *family) telling() bool {
-	return f.kinds&(Text|Int|Float|CC|Port|ASN) == 0
+	return f.kinds&(Text|Int|Float|CC|Port|ASN|Bool) == 0
 }
 
 // timeFields are the event fields that hold times.

@@ -28,7 +28,7 @@ const (
 	leastDrop  = 0.35 // of the logarithm: about three tenths of the records
 	slack      = 1.0  // CUSUM: what a deviation must exceed to count
 	clip       = 3.0  // and what it counts for at most
-	lasting    = 12.0 // sum of deviations that is a lasting loss
+	lasting    = 6.0  // sum of deviations that is a lasting loss
 
 	neverEmpty     = 50 // payloads with records, before one without is news
 	neverEmptyMany = 10 // if there are many records
@@ -44,6 +44,9 @@ type Flow struct {
 	// Recent are the last amounts whatever the time, Residuals the deviations.
 	Recent    []float32 `json:"recent,omitempty"`
 	Residuals []float32 `json:"residuals,omitempty"`
+	// Taken is when the last deviation was added: they are half a day apart, so that
+	// they tell of weeks and not of days.
+	Taken time.Time `json:"taken,omitzero"`
 	// Low tells that the last payload was an outlier below; Loss is the sum of
 	// deviations (CUSUM).
 	Low  bool    `json:"low,omitempty"`
@@ -57,10 +60,8 @@ type Flow struct {
 	Gaps    []int32   `json:"gaps,omitempty"`
 	Changed time.Time `json:"changed,omitzero"`
 	Digest  string    `json:"digest,omitempty"`
-	// Lags are the ages in seconds of the newest event; Shifted is by how much the
-	// last one was off.
-	Lags    []int64 `json:"lags,omitempty"`
-	Shifted int64   `json:"shifted,omitempty"`
+	// Lags are the ages in seconds of the newest event.
+	Lags []int64 `json:"lags,omitempty"`
 }
 
 // judge tells what is unusual about the way in which a payload came.
@@ -105,7 +106,7 @@ func (f *Flow) volume(now *Profile, a Arrival) *status.Finding {
 	switch {
 	case -r > outlier*scale && f.Low:
 		what = "twice in a row"
-	case f.loss(r, scale) > lasting:
+	case f.loss(r, scale, a) > lasting:
 		what = "for some time"
 	default:
 		return nil
@@ -127,8 +128,11 @@ func (f *Flow) residual(now *Profile, a Arrival) (expected, r, scale float64, ok
 	return expected, r, max(leastScale, 1.4826*spread(f.Residuals)), true
 }
 
-func (f *Flow) loss(r, scale float64) float64 {
-	return max(0, f.Loss+min(-r/scale, clip)-slack)
+// loss adds a deviation to the sum of them. Payloads of one day count as much as
+// one: they are alike.
+func (f *Flow) loss(r, scale float64, a Arrival) float64 {
+	weight := min(1, a.Collected.Sub(f.Changed).Hours()/24)
+	return max(0, f.Loss+weight*(min(-r/scale, clip)-slack))
 }
 
 func slotOf(t time.Time) int {
@@ -168,34 +172,11 @@ const (
 	inaccuracy = 600
 )
 
-// shifted notices that times are in another zone: the newest event is by whole
-// hours newer or older than usual. What is in the future cannot be by chance; else
-// it must be so twice.
+// shifted notices that times are in another zone: the newest event is in the future
+// by whole hours. Older ones may be an outage; checkTimes knows more of them.
 func (f *Flow) shifted(now *Profile) *status.Finding {
-	s := f.shift(now)
-	if s == 0 {
+	if now.Dated < minNow || len(f.Lags) < enoughLags || now.Newest >= -inaccuracy {
 		return nil
-	}
-	future := now.Newest < -inaccuracy
-	again := f.Shifted != 0 && abs(f.Shifted-s) <= inaccuracy
-	if !future && !again {
-		return nil
-	}
-	direction := "older"
-	if s < 0 {
-		direction = "newer"
-	}
-	hours := (time.Duration(abs(s)) * time.Second).Round(30 * time.Minute)
-	return &status.Finding{Code: CodeTimes, Breaking: true, Before: fmt.Sprintf("newest event %s old", time.Duration(medianOf(f.Lags))*time.Second),
-		After:    fmt.Sprintf("newest event %s old", time.Duration(now.Newest)*time.Second),
-		Sentence: fmt.Sprintf("All times are %s %s than usual: they are in another zone.", hours, direction)}
-}
-
-// shift is by how many seconds the newest event is older than usual, rounded to
-// half hours; 0 if it is not, or by no such amount.
-func (f *Flow) shift(now *Profile) int64 {
-	if now.Dated < minNow || len(f.Lags) < enoughLags {
-		return 0
 	}
 	usual := medianOf(f.Lags)
 	off := make([]int64, len(f.Lags))
@@ -204,12 +185,16 @@ func (f *Flow) shift(now *Profile) int64 {
 	}
 	slices.Sort(off)
 	usually := off[len(off)*9/10]
-	s := now.Newest - usual
-	rounded := (s + sign(s)*halfHour/2) / halfHour * halfHour
-	if abs(rounded) < leastShift || abs(rounded) > mostShift || abs(s) <= 2*usually+inaccuracy || abs(s-rounded) > max(inaccuracy, usually) {
-		return 0
+	ahead := usual - now.Newest
+	rounded := (ahead + halfHour/2) / halfHour * halfHour
+	if rounded < leastShift || rounded > mostShift || ahead <= 2*usually+inaccuracy || abs(ahead-rounded) > max(inaccuracy, usually) {
+		return nil
 	}
-	return rounded
+	return &status.Finding{Code: CodeTimes, Breaking: true, Path: now.timeInput(),
+		Before: fmt.Sprintf("newest event %s old", time.Duration(usual)*time.Second),
+		After:  fmt.Sprintf("newest event %s in the future", time.Duration(-now.Newest)*time.Second),
+		Sentence: fmt.Sprintf("All times are %s ahead of what is usual, in the future: they are in another zone.",
+			time.Duration(rounded)*time.Second)}
 }
 
 // learn takes a payload that was accepted into account.
@@ -217,6 +202,7 @@ func (f *Flow) learn(now *Profile, a Arrival) {
 	if a.Digest != "" && a.Digest == f.Digest {
 		return // the same again says nothing new
 	}
+	f.learnVolume(now, a)
 	if !f.Changed.IsZero() && a.Collected.After(f.Changed) {
 		f.Gaps = kept(f.Gaps, int32(min(a.Collected.Sub(f.Changed)/time.Second, math.MaxInt32)), keptGaps)
 	}
@@ -226,26 +212,23 @@ func (f *Flow) learn(now *Profile, a Arrival) {
 	} else {
 		f.Filled++
 	}
-	f.learnVolume(now, a)
 	if now.Dated >= minNow {
-		f.Shifted = f.shift(now)
 		f.Lags = kept(f.Lags, now.Newest, keptLags)
 	}
 }
 
 func (f *Flow) learnVolume(now *Profile, a Arrival) {
 	y := float32(math.Log1p(float64(now.Records)))
-	_, r, scale, ok := f.residual(now, a)
-	f.Low = ok && -r > outlier*scale
-	if ok {
-		f.Loss = f.loss(r, scale)
-	}
 	at := slotOf(a.Collected)
-	switch {
-	case len(f.Slots[at]) >= enoughSlot:
-		f.Residuals = kept(f.Residuals, y-float32(median(f.Slots[at])), keptResiduals)
-	case len(f.Recent) >= enoughSlot && at < 24:
-		f.Residuals = kept(f.Residuals, y-float32(median(f.Recent)), keptResiduals)
+	if _, r, scale, ok := f.residual(now, a); ok {
+		f.Low = -r > outlier*scale
+		if f.Loss = f.loss(r, scale, a); f.Loss > lasting { // it was told; from now on this is usual
+			f.Loss, f.Slots, f.Recent = 0, [48][]float32{}, nil
+		}
+	}
+	if slot := f.Slots[at]; len(slot) >= enoughSlot && a.Collected.Sub(f.Taken) >= day/2 {
+		f.Residuals = kept(f.Residuals, y-float32(median(slot)), keptResiduals)
+		f.Taken = a.Collected
 	}
 	f.Slots[at] = kept(f.Slots[at], y, keptSlot)
 	f.Recent = kept(f.Recent, y, keptSlot)
@@ -281,10 +264,3 @@ func medianOf(list []int64) int64 {
 }
 
 func abs(n int64) int64 { return max(n, -n) }
-
-func sign(n int64) int64 {
-	if n < 0 {
-		return -1
-	}
-	return 1
-}

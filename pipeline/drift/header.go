@@ -15,11 +15,11 @@ func checkHeader(c *comparison) {
 	}
 	known := c.baseColumns()
 	lost := c.lostColumns()
-	if len(lost) > 0 && len(lost) == len(c.now.Inputs) && c.noHeader(lost) {
+	taken := c.successors(lost)
+	if len(lost) > 0 && len(lost) == len(c.now.Inputs) && c.noHeader(lost, len(taken) == 0 && known != nil) {
 		c.done = true
 		return
 	}
-	taken := c.successors(lost)
 	for _, l := range lost {
 		c.reportLost(l, taken[l.Name])
 	}
@@ -43,7 +43,7 @@ func checkHeader(c *comparison) {
 
 // noHeader finds out why none of the columns is there: the cells are delimited
 // otherwise, or there is no line with names any more.
-func (c *comparison) noHeader(lost []*Column) bool {
+func (c *comparison) noHeader(lost []*Column, strange bool) bool {
 	names := c.now.Columns
 	inside := 0
 	for _, l := range lost {
@@ -58,7 +58,7 @@ func (c *comparison) noHeader(lost []*Column) bool {
 	}
 	const noName = IPv4 | IPv6 | CIDR4 | CIDR6 | IPPort | URL | Email | MAC | SHA256 | SHA1 | MD5 | UUID | Timestamp
 	values := slices.ContainsFunc(names, func(name string) bool { return KindsOf(name)&noName != 0 })
-	if !values {
+	if !values && !strange {
 		return false
 	}
 	c.add(status.Finding{Code: CodeHeaderMissing, After: strings.Join(names[:min(len(names), maxSamples)], ", "), Breaking: true,

@@ -46,7 +46,7 @@ func Merge(base, now *Profile) *Profile {
 	}
 	if now.Looked == 0 { // an empty payload says nothing about structure
 		m.Columns, m.Cells = base.Columns, base.Cells
-		m.Container = base.Container
+		m.Container, m.Bytes = base.Container, base.Bytes
 		if len(now.Columns) > 0 {
 			m.Columns = now.Columns
 		}
@@ -54,6 +54,9 @@ func Merge(base, now *Profile) *Profile {
 	m.Payloads = base.Payloads + 1
 	m.Doubt = rejectionDoubt(base, now)
 	m.Cut = base.Cut
+	m.learnTimes(base, now)
+	m.Future, m.Dated = fade(base.Future, base.Dated-base.Future, now.Future, now.Dated-now.Future)
+	m.Dated += m.Future
 	m.Events, m.Rejected = fade(base.Events, base.Rejected, now.Events, now.Rejected)
 	m.Records = base.Records + now.Records
 	m.Looked = min(base.Looked+now.Looked, maxBaseline)

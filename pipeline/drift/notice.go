@@ -94,11 +94,20 @@ func checkWhole(c *comparison) {
 			Sentence: fmt.Sprintf("The payload ends in the middle of a line, after %s.", count(now.Records, "record"))})
 		return
 	}
-	if now.Repeated >= maxFirst/2 && c.base.Repeated == 0 {
-		c.add(status.Finding{Code: CodeRepeated, Before: "no record twice", After: count(now.Repeated, "record") + " again",
-			Sentence: fmt.Sprintf("The payload has its first records again: %d of them were seen twice; it seems to have been sent twice in one.", now.Repeated)})
+	if now.Repeated && !c.base.Repeated {
+		c.add(status.Finding{Code: CodeRepeated, Before: "no record twice", After: "the first records twice",
+			Sentence: "Each of the first records comes exactly once more: the payload seems to be there twice in one."})
+	}
+	// An empty list is short; one that is as long as ever has its records elsewhere.
+	if now.Records == 0 && now.Unreadable == "" && now.Declared != formatCSV && now.Declared != formatText && c.base.Bytes >= minLong &&
+		now.Bytes >= c.base.Bytes/4 && c.base.Events > 0 {
+		c.add(status.Finding{Code: CodeUnreadable, Breaking: true, Before: count(c.base.Bytes, "byte"), After: count(now.Bytes, "byte") + ", no record",
+			Sentence: fmt.Sprintf("The payload has %s and no record where they were: they are elsewhere, or called otherwise.", count(now.Bytes, "byte"))})
+		c.done = true
 	}
 }
+
+const minLong = 1024 // bytes of a payload that are not only its frame
 
 // unfinished tells whether a reader met the end of the payload where there should
 // be more.

@@ -26,6 +26,7 @@ func checkPaths(c *comparison) {
 	if c.now.Looked < minNow {
 		return
 	}
+	c.typesOfPaths()
 	for _, path := range slices.Sorted(maps.Keys(c.base.Paths)) {
 		if c.now.Paths[path] == nil && c.now.reads(path) == nil && c.always(path) {
 			c.add(status.Finding{Code: CodePathDropped, Path: path, Sentence: fmt.Sprintf("%q is gone; no rule uses it.", path)})
@@ -43,6 +44,8 @@ func (c *comparison) lostPaths() map[string]bool {
 		switch below := c.below(path); {
 		case below != "" && c.now.Paths[path] == nil && c.base != nil && c.always(path):
 			c.reportNested(in, path, below)
+		case c.unlisted(in, path):
+			c.reportUnlisted(in, path)
 		case c.vanished(in) && !c.covered(in, hasPath):
 			c.reportVanished(in, path, taken)
 		}
@@ -67,7 +70,23 @@ func (c *comparison) vanished(in *Column) bool {
 		return in.Required && (c.base == nil || c.base.input(in.Name) == nil)
 	}
 	there := base.Values + base.Empty
-	return there >= minBefore && share(there, there+base.Absent) >= ownShare
+	if there >= minBefore && share(there, there+base.Absent) >= ownShare {
+		return true
+	}
+	// A path that not all records have may be missing from a payload, unless that
+	// is too much of a coincidence and something else came in the same moment.
+	return fewer(there, there+base.Absent, 0, c.now.Looked) < c.partial && c.anyNewPath(plainPath(in.Name))
+}
+
+// anyNewPath tells whether a path beside the given one is new.
+func (c *comparison) anyNewPath(path string) bool {
+	parent := path[:strings.LastIndexByte(path, '.')+1]
+	for leaf, p := range c.now.Paths {
+		if strings.HasPrefix(leaf, parent) && c.isNewPath(leaf) && p.Records >= minAll {
+			return true
+		}
+	}
+	return false
 }
 
 // always tells whether nearly all records of the baseline had a path.
@@ -85,6 +104,22 @@ func (c *comparison) reportNested(in *Column, path, below string) {
 	c.explain(in.Name, status.Finding{Code: CodePathType, Path: in.Name, Breaking: true,
 		Before: c.describe(c.base, in.Name), After: below,
 		Sentence: fmt.Sprintf("%q was a single value and is %s now (%q).", in.Name, is, below)})
+}
+
+// unlisted tells whether what was a list of values is a single one now.
+func (c *comparison) unlisted(in *Column, path string) bool {
+	if c.base == nil || c.now.Paths[path] == nil || c.base.Paths[path] != nil || c.now.Paths[path+"[]"] != nil {
+		return false
+	}
+	p := c.base.Paths[path+"[]"]
+	return p != nil && p.Records >= minBefore
+}
+
+// reportUnlisted breaks if the single value is not read as if it were in a list.
+func (c *comparison) reportUnlisted(in *Column, path string) {
+	c.explain(in.Name, status.Finding{Code: CodePathType, Path: in.Name, Breaking: c.now.Rejected*20 > c.now.Events,
+		Before: c.describe(c.base, in.Name), After: c.describe(c.now, in.Name),
+		Sentence: fmt.Sprintf("%q was a list of values and is a single one now.", path)})
 }
 
 func (c *comparison) reportVanished(in *Column, path string, taken map[string]bool) {
@@ -152,6 +187,46 @@ func (c *comparison) isNewPath(path string) bool {
 		return true
 	}
 	return c.base.Paths[path] == nil
+}
+
+// typesOfPaths tells that scalars are written as another type: numbers as strings.
+// The Parser reads both.
+func (c *comparison) typesOfPaths() {
+	for _, path := range slices.Sorted(maps.Keys(c.now.Paths)) {
+		base, now := c.base.Paths[path], c.now.Paths[path]
+		if base == nil || now.Records < minAll || base.Records < minBefore {
+			continue
+		}
+		was, is := base.scalar(), now.scalar()
+		if was == "" || is == "" || was == is || base.Types[is] > 0 || now.Types[was] > 0 {
+			continue
+		}
+		f := status.Finding{Code: CodePathType, Path: path, Before: was, After: is,
+			Sentence: fmt.Sprintf("%q was a %s and is a %s now.", path, was, is)}
+		if in := c.now.reads(path); in != nil {
+			f.Path = in.Name
+		}
+		if !c.explained[f.Path] {
+			c.add(f)
+		}
+	}
+}
+
+// scalar is the type of nearly all values, without null.
+func (p *Path) scalar() string {
+	best, most, all := "", int64(0), int64(0)
+	for typ, n := range p.Types {
+		if typ == "null" {
+			continue
+		}
+		if all += n; n > most {
+			best, most = typ, n
+		}
+	}
+	if share(most, all) < ownShare {
+		return ""
+	}
+	return best
 }
 
 func (c *comparison) reportPathAdded(path string) {

@@ -76,14 +76,19 @@ type Profile struct {
 	// Head is how the payload begins, for what a publisher says instead of data. It
 	// is not kept in a baseline.
 	Head string `json:"-"`
-	// Repeated counts the first records that came again.
-	Repeated int64 `json:"repeated,omitempty"`
+	// Repeated tells that each of the first records came exactly once more.
+	Repeated bool `json:"repeated,omitempty"`
 	// Newest is how many seconds before it was collected the newest event of the
 	// payload was; Dated counts the events with a time of their own, Future those
 	// more than a day ahead.
 	Newest int64 `json:"newest,omitempty"`
 	Dated  int64 `json:"dated,omitempty"`
 	Future int64 `json:"future,omitempty"`
+	// Times are those of some events of the last payload. Of Again events that came
+	// once more, Same had the time that they had before.
+	Times []Dated `json:"times,omitempty"`
+	Again int64   `json:"again,omitempty"`
+	Same  int64   `json:"same,omitempty"`
 	// Doubt is the evidence that more and more records are rejected, see evidence.
 	Doubt []float64 `json:"doubt,omitempty"`
 

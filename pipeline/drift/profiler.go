@@ -23,15 +23,20 @@ type Profiler struct {
 	names   int // bytes of names so far
 	buf     [maxLayout * 4]byte
 	onKey   func(path, typ string) bool
-	// first are the hashes of the first records.
+	// first are the hashes of the first records, seen how often each came again.
 	first   []uint64
+	seen    [maxFirst]uint8
 	dated   bool
 	newest  time.Time
 	arrived time.Time
+	times   times
 }
 
 // maxFirst is how many records are looked for again.
-const maxFirst = 8
+const (
+	maxFirst = 8
+	minFirst = 3
+)
 
 // record is what a Profiler reads of a parse.Record.
 type record interface {
@@ -48,6 +53,8 @@ func (p *Profiler) Profile() *Profile {
 			c.Sketch = slices.Clone(Sketch(c.tally.smallest[:c.tally.hashes]))
 		}
 	}
+	p.profile.Repeated = p.repeated()
+	p.profile.Times = p.times.sample()
 	if p.dated {
 		p.profile.Newest = int64(p.arrived.Sub(p.newest) / time.Second)
 	}
@@ -143,12 +150,22 @@ func (p *Profiler) again(r record) {
 		v, _ := r.Input(i)
 		h = h*0x9e3779b97f4a7c15 ^ xxhash.Sum64String(v)
 	}
-	switch {
-	case slices.Contains(p.first, h):
-		p.profile.Repeated++
+	switch i := slices.Index(p.first, h); {
+	case i >= 0:
+		p.seen[i] = min(p.seen[i]+1, 2)
 	case len(p.first) < maxFirst && p.profile.Records <= maxFirst:
 		p.first = append(p.first, h)
 	}
+}
+
+// repeated tells whether each of the first records came exactly once more.
+func (p *Profiler) repeated() bool {
+	for i := range p.first {
+		if p.seen[i] != 1 {
+			return false
+		}
+	}
+	return len(p.first) >= minFirst
 }
 
 // event counts a record that became an event.
@@ -158,6 +175,7 @@ func (p *Profiler) event(e *event.Event) {
 		return
 	}
 	p.profile.Dated++
+	p.times.add(e)
 	if !p.dated || e.Time.After(p.newest) {
 		p.dated, p.newest = true, e.Time
 	}

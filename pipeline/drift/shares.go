@@ -166,26 +166,3 @@ func rejectionDoubt(base, now *Profile) []float64 {
 	}
 	return evidence(base.Doubt, now.Events, m, floorOf(base.Events, n))
 }
-
-// checkTimes notices times that cannot be: a day and a month that changed places,
-// another unit, another zone.
-func checkTimes(c *comparison) {
-	if c.base == nil || c.broken() || c.now.Dated < minNow || c.now.Future*4 < c.now.Dated || c.base.Future*20 > c.base.Dated {
-		return
-	}
-	c.add(status.Finding{Code: CodeTimes, Breaking: true, Path: c.timeInput(),
-		Before: fmt.Sprintf("%s of %s in the future", number64(c.base.Future), count(c.base.Dated, "event")),
-		After:  fmt.Sprintf("%s of %s in the future", number64(c.now.Future), count(c.now.Dated, "event")),
-		Sentence: fmt.Sprintf("%s of %s are more than a day in the future: the times are read wrongly, with day and month in another order or in another unit.",
-			number64(c.now.Future), count(c.now.Dated, "event"))})
-}
-
-// timeInput is the column that the time of events is read from.
-func (c *comparison) timeInput() string {
-	for i := range c.now.Inputs {
-		if hasField(&c.now.Inputs[i], []string{"time"}) && c.now.Inputs[i].Values > 0 {
-			return c.now.Inputs[i].Name
-		}
-	}
-	return ""
-}

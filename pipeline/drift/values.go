@@ -33,7 +33,7 @@ func checkKinds(c *comparison) {
 			continue
 		}
 		switch {
-		case emptied(base, now):
+		case emptied(base, now) && (now.Required || !c.covered(now, hasPath)):
 			c.reportEmptied(base, now)
 		case c.resplit(base, now):
 			c.reportSplit(base, now)
@@ -108,9 +108,17 @@ func (c *comparison) retyped(base, now *Column) bool {
 		return true
 	}
 	if !lost(is, now.Values) {
-		return false
+		return c.narrowed(f, base, now)
 	}
 	return c.typed(base, f) || fewer(right, of, is, now.Values) < c.whole
+}
+
+// narrowed tells whether the values of a column are all of a kind that hardly any
+// value had, though it is part of what they were: words that are only yes and no.
+func (c *comparison) narrowed(f *family, base, now *Column) bool {
+	is := own(now)
+	return is != nil && is.name != f.name && is.kinds&f.kinds == 0 && share(is.of(base), base.Values) <= stillHere &&
+		more(is.of(base), base.Values, is.of(now), now.Values) < c.whole
 }
 
 // typed tells whether the field that a column fills takes the family, so that
@@ -227,6 +235,9 @@ func checkFit(c *comparison) {
 	}
 	field, reason := now.mostRejected()
 	f := status.Finding{Code: CodeUnfit, Path: field, Breaking: true, After: reason.First}
+	if col := now.filling(field); col != nil && hasField(col, timeFields) && share(col.Kinds.Of(Timestamp), col.Values) >= ownShare {
+		f.Code = CodeLayout // times, but not as the rule reads them
+	}
 	because := reason.First
 	if field != "" {
 		because = field + ": " + because

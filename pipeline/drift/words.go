@@ -16,9 +16,7 @@ const (
 	minMarker   = 0.05 // share of a value that stands for none
 )
 
-// checkMarkers notices a value that stands for none: of a column whose values are
-// of a telling kind and hardly ever the same, one that is not of the kind and came
-// often.
+// checkMarkers notices a value that stands for none.
 func checkMarkers(c *comparison) {
 	if c.base == nil {
 		return
@@ -29,26 +27,44 @@ func checkMarkers(c *comparison) {
 		if base == nil || c.explained[now.Name] || len(now.Top) == 0 {
 			continue
 		}
-		f, _, _ := expectation(base)
-		if f == nil || f.kinds&Text != 0 {
-			continue
-		}
 		for _, t := range now.Top {
-			n := t.Count
-			if n < minAll || share(n, now.Values) < minMarker || KindsOf(t.Value)&f.kinds != 0 && !isNull(t.Value) ||
-				hasWord(base.Top, t.Value) {
-				continue
-			}
-			if p := more(0, base.Values, n, now.Values); p <= c.partial {
-				c.rejectionsExplained = true
-				c.explain(now.Name, status.Finding{Code: CodeMarker, Path: now.Name, Before: describe(base), After: describe(now),
-					Evidence: &status.Evidence{WasOf: base.Values, Is: n, IsOf: now.Values, P: p},
-					Sentence: fmt.Sprintf("Column %q has %q in %s of %s; it never had, and it is no %s: it seems to stand for no value. List it under nulls.",
-						now.Name, t.Value, number64(n), count(now.Values, "value"), f.name)})
+			if c.marker(base, now, t) {
+				c.reportMarker(base, now, t)
 				break
 			}
 		}
 	}
+}
+
+// marker tells whether a frequent value, which never was, stands for none: it is
+// no value of the column's kind while others are, or it came for those that were
+// missing.
+func (c *comparison) marker(base, now *Column, t Frequent) bool {
+	n := t.Count
+	if n < minAll || share(n, now.Values) < minMarker || hasWord(base.Top, t.Value) || more(0, base.Values, n, now.Values) > c.partial {
+		return false
+	}
+	f, _, _ := expectation(base)
+	typed := f != nil && f.kinds&Text == 0
+	if typed && KindsOf(t.Value)&f.kinds != 0 && !isNull(t.Value) {
+		return false
+	}
+	missing, were := base.Empty+base.Absent, base.Values+base.Empty+base.Absent
+	are := now.Values + now.Empty + now.Absent
+	if share(missing, were) >= minMarker && share(now.Empty+now.Absent, are) < share(missing, were)/4 &&
+		share(n, are) > share(missing, were)/2 && share(n, are) < 2*share(missing, were) {
+		return true
+	}
+	rest := now.Values - n
+	return typed && rest >= minAll && share(f.of(now), rest) >= ownShare
+}
+
+func (c *comparison) reportMarker(base, now *Column, t Frequent) {
+	c.rejectionsExplained = true
+	c.explain(now.Name, status.Finding{Code: CodeMarker, Path: now.Name, Before: describe(base), After: describe(now),
+		Evidence: &status.Evidence{WasOf: base.Values, Is: t.Count, IsOf: now.Values, P: more(0, base.Values, t.Count, now.Values)},
+		Sentence: fmt.Sprintf("Column %q has %q in %s of %s; it never had, and it seems to stand for no value. List it under nulls.",
+			now.Name, t.Value, number64(t.Count), count(now.Values, "value"))})
 }
 
 // isNull tells whether a value is one of those that stand for none in many feeds,

@@ -1,0 +1,182 @@
+package drift
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+const (
+	maxDated  = 64   // events whose times are remembered
+	minDated  = 6    // events that came again, to say something of their times
+	minSteady = 24   // events that came again so far
+	steady    = 0.8  // share of them whose time stays, in a feed where it does
+	moved     = 0.1  // share whose time stays, when all have moved
+	alike     = 0.8  // share of the moved times that moved by the same
+	mostSame  = 4096 // what is remembered of how steady times are
+)
+
+// Dated is the time of an event, by a hash of its indicators.
+type Dated struct {
+	Key  uint32 `json:"k"`
+	Unix int64  `json:"t"`
+}
+
+// times samples events with their times: those with the smallest hashes, so that
+// the same indicators are in the sample of the next payload.
+type times struct {
+	list  [maxDated]Dated
+	twice [maxDated]bool // the key came with several times
+	n     int
+}
+
+func (t *times) add(e *event.Event) {
+	key := keyOf(e)
+	if t.n == maxDated && key >= t.list[maxDated-1].Key {
+		return
+	}
+	i, found := slices.BinarySearchFunc(t.list[:t.n], key, func(d Dated, key uint32) int { return int(int64(d.Key) - int64(key)) })
+	if found {
+		t.twice[i] = t.twice[i] || t.list[i].Unix != e.Time.Unix()
+		return
+	}
+	t.n = min(t.n+1, maxDated)
+	copy(t.list[i+1:t.n], t.list[i:])
+	copy(t.twice[i+1:t.n], t.twice[i:])
+	t.list[i], t.twice[i] = Dated{key, e.Time.Unix()}, false
+}
+
+// keyOf is a hash of what an event is about.
+func keyOf(e *event.Event) uint32 {
+	var h uint64
+	mix := func(s string) {
+		if s != "" {
+			h = (h ^ xxhash.Sum64String(s)) * 0x9e3779b97f4a7c15
+		}
+	}
+	if len(e.Address) > 0 {
+		b := e.Address[0].IP.As16()
+		h = (h ^ xxhash.Sum64(b[:])) * 0x9e3779b97f4a7c15
+	}
+	mix(e.URL)
+	mix(e.FQDN)
+	mix(e.SHA256)
+	mix(e.SHA1)
+	mix(e.MD5)
+	h += uint64(e.DPort.V)
+	return uint32(h >> 32)
+}
+
+func (t *times) sample() []Dated {
+	out := make([]Dated, 0, t.n)
+	for i := range t.n {
+		if !t.twice[i] {
+			out = append(out, t.list[i])
+		}
+	}
+	return out
+}
+
+// again pairs the events of two samples and returns by how many seconds the times
+// of the second one are later.
+func again(a, b []Dated) (later []int64) {
+	for _, d := range b {
+		if i, found := slices.BinarySearchFunc(a, d.Key, func(d Dated, key uint32) int { return int(int64(d.Key) - int64(key)) }); found {
+			later = append(later, d.Unix-a[i].Unix)
+		}
+	}
+	return later
+}
+
+func unmoved(later []int64) (n int64) {
+	for _, l := range later {
+		if l == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// learnTimes remembers whether events that come again keep their times.
+func (p *Profile) learnTimes(base, now *Profile) {
+	if p.Times = now.Times; len(now.Times) == 0 {
+		p.Times = base.Times
+	}
+	later := again(base.Times, now.Times)
+	p.Again, p.Same = base.Again+int64(len(later)), base.Same+unmoved(later)
+	if p.Again > mostSame {
+		p.Again, p.Same = p.Again/2, p.Same/2
+	}
+}
+
+// checkTimes notices times that cannot be, and times of known events that are
+// others than they were.
+func checkTimes(c *comparison) {
+	if c.base == nil || c.broken() {
+		return
+	}
+	now := c.now
+	if now.Dated >= minNow && now.Future*4 >= now.Dated && c.base.Future*20 <= c.base.Dated {
+		c.add(status.Finding{Code: CodeTimes, Breaking: true, Path: now.timeInput(),
+			Before: fmt.Sprintf("%s of %s in the future", number64(c.base.Future), count(c.base.Dated, "event")),
+			After:  fmt.Sprintf("%s of %s in the future", number64(now.Future), count(now.Dated, "event")),
+			Sentence: fmt.Sprintf("%s of %s are more than a day in the future: the times are read wrongly, with day and month in another order or in another unit.",
+				number64(now.Future), count(now.Dated, "event"))})
+		return
+	}
+	later := again(c.base.Times, now.Times)
+	n := int64(len(later))
+	known := c.base.Again >= minSteady && share(c.base.Same, c.base.Again) >= steady
+	if n < minDated && !(c.once && n >= minAll) || share(unmoved(later), n) > moved || !known && !c.once {
+		return
+	}
+	c.reportMoved(later)
+}
+
+func (c *comparison) reportMoved(later []int64) {
+	by, most := int64(0), 0
+	counts := make(map[int64]int, len(later))
+	for _, l := range later {
+		if counts[l]++; counts[l] > most {
+			by, most = l, counts[l]
+		}
+	}
+	n := int64(len(later))
+	f := status.Finding{Code: CodeTimes, Path: c.now.timeInput(), Before: fmt.Sprintf("%s with the times that they had", count(n, "event")),
+		After: "other times", Evidence: &status.Evidence{Was: c.base.Same, WasOf: c.base.Again, Is: unmoved(later), IsOf: n}}
+	switch {
+	case share(int64(most), n) >= alike && abs(by) == 3600: // summer time
+		return
+	case share(int64(most), n) >= alike:
+		f.Breaking = true
+		f.Sentence = fmt.Sprintf("The times of %s that were there before are all %s: they are in another zone or unit.", count(n, "event"), laterBy(by))
+	case c.once:
+		return
+	default:
+		f.Sentence = fmt.Sprintf("%s of %s that were there before have another time now: it may mean something else.", number64(n-unmoved(later)), count(n, "event"))
+	}
+	c.add(f)
+}
+
+func laterBy(seconds int64) string {
+	d := time.Duration(abs(seconds)) * time.Second
+	if seconds < 0 {
+		return d.String() + " earlier"
+	}
+	return d.String() + " later"
+}
+
+// timeInput is the column that the time of events is read from.
+func (p *Profile) timeInput() string {
+	for i := range p.Inputs {
+		if hasField(&p.Inputs[i], []string{"time"}) && p.Inputs[i].Values > 0 {
+			return p.Inputs[i].Name
+		}
+	}
+	return ""
+}
