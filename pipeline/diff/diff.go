@@ -64,6 +64,8 @@ type comparison struct {
 	// out.
 	was, is   *infer.Reading
 	base, now *drift.Profile
+	// alone: the new payload is one object without a list of records.
+	alone bool
 }
 
 // Compare compares two payloads. An error is about the old payload, the Parser or
@@ -118,18 +120,66 @@ func (c *comparison) compare() ([]status.Finding, error) {
 	if c.now, err = learn(c.ctx, lens, c.new); err != nil {
 		return nil, err
 	}
-	c.is, _ = infer.ReadingOf(sample(c.new)) // what cannot be read is told by the findings
-	found := c.inOrder(drift.Compare(c.base.For(lens), c.now))
+	c.is = c.readNew()
+	found := c.inOrder(c.few(lens, drift.Compare(c.base.For(lens), c.now)))
 	if c.failed(found) {
-		return c.explain(found)
+		if found, err = c.explain(found); err == nil && len(found) == 0 {
+			found = append(found, c.unfit())
+		}
+		return found, err
 	}
-	if c.now.Events == 0 && c.base.Events > 0 && len(found) == 0 {
+	if c.now.Events == 0 && c.base.Events > 0 && !drift.Breaking(found) {
 		found = append(found, c.nothing())
 	}
 	if f := c.headed(); f != nil {
 		found = append(found, *f)
 	}
 	return append(c.shifted(found), c.surface()...), nil
+}
+
+// readNew finds out how the new payload is read. nil where it has nothing to read:
+// comments alone, or, where the old one was a document with a list of records, one
+// without.
+func (c *comparison) readNew() *infer.Reading {
+	if onlyComments(c.new.Data, c.comment()) {
+		return nil
+	}
+	r, err := infer.ReadingOf(sample(c.new))
+	if err != nil { // the findings tell it
+		return nil
+	}
+	in := &r.Spec.Input
+	if lone := in.JSONLines != nil && r.Records == 1 || in.JSON != nil && in.JSON.Records == "" && !in.JSON.Concatenated && isObject(c.new.Data); lone &&
+		c.spec.Input.JSON != nil {
+		c.alone = true
+		return nil
+	}
+	return r
+}
+
+// comment is the prefix of comments of the old payload.
+func (c *comparison) comment() string {
+	switch in := &c.spec.Input; {
+	case in.CSV != nil && in.CSV.Comment != "":
+		return in.CSV.Comment
+	case in.Text != nil && in.Text.Comment != "":
+		return in.Text.Comment
+	}
+	return commentOf(c.was)
+}
+
+func onlyComments(b []byte, prefix string) bool {
+	for line := range bytes.Lines(b) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && (prefix == "" || !bytes.HasPrefix(line, []byte(prefix))) {
+			return false
+		}
+	}
+	return true
+}
+
+func isObject(b []byte) bool {
+	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
+	return len(b) > 0 && b[0] == '{'
 }
 
 // inOrder sorts findings about columns as the columns stand.
@@ -172,9 +222,19 @@ func (c *comparison) failed(found []status.Finding) bool {
 		c.now.Events == 0 && c.is != nil && c.is.Records > 0
 }
 
+// unfit is the finding about records none of which is what the old ones were.
+func (c *comparison) unfit() status.Finding {
+	f := status.Finding{Code: drift.CodeUnfit, Class: drift.ClassBreakingHard, Breaking: true, After: firstLine(c.new.Data, c.comment())}
+	f.Sentence = fmt.Sprintf("None of %s can be read as the old ones were; the first is %q.", records(max(c.now.Records, 1)), f.After)
+	if c.now.Events > 0 {
+		f.Sentence = fmt.Sprintf("%d of %s cannot be read as the old ones were.", c.now.Rejected, records(c.now.Records))
+	}
+	return f
+}
+
 // nothing is the finding about a payload without records.
 func (c *comparison) nothing() status.Finding {
-	return status.Finding{Code: CodeNothing, Class: drift.ClassAnomaly, Before: fmt.Sprintf("%d records", c.base.Records), After: "0 records",
+	return status.Finding{Code: CodeNothing, Class: drift.ClassAnomaly, Before: records(c.base.Records), After: records(0),
 		Sentence: fmt.Sprintf("There are no records any more; there were %d.", c.base.Records)}
 }
 

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,9 @@ import (
 // the new one is of the same family, it is read in its own way, so that what else
 // changed is told too.
 func (c *comparison) explain(found []status.Finding) ([]status.Finding, error) {
+	if c.alone && c.now.Unreadable != "" {
+		return append([]status.Finding{c.noList()}, c.surface()...), nil
+	}
 	if c.retired(found) || c.is == nil {
 		return append(c.shifted(found), c.surface()...), nil
 	}
@@ -45,13 +49,27 @@ func (c *comparison) explain(found []status.Finding) ([]status.Finding, error) {
 	if now.Events == 0 && c.now.Events > 0 {
 		return append(c.shifted(found), c.surface()...), nil
 	}
-	rest := drift.Compare(c.base, now)
+	c.now, now = now, c.now
+	rest := c.few(lens, drift.Compare(c.base, c.now))
+	c.now, now = now, c.now
 	if weight(rest) >= weight(found) && c.now.Events > 0 {
 		return append(c.shifted(found), c.surface()...), nil
 	}
 	c.now = now
 	rest = slices.DeleteFunc(c.shifted(rest), func(f status.Finding) bool { return f.Class == drift.ClassBreakingHard && now.Events == 0 })
-	return slices.Concat(causes, rest, c.surface()), nil
+	surface := slices.DeleteFunc(c.surface(), func(f status.Finding) bool {
+		return slices.ContainsFunc(causes, func(cause status.Finding) bool { return cause.Code == f.Code })
+	})
+	return slices.Concat(causes, rest, surface), nil
+}
+
+// noList is the finding about an object where there was a list of records: what an
+// API answers to a request that it refuses.
+func (c *comparison) noList() status.Finding {
+	shown := cut(string(bytes.Join(bytes.Fields(c.new.Data[:min(len(c.new.Data), 256)]), []byte(" "))), 80)
+	before := describe(&c.spec.Input)
+	return status.Finding{Code: drift.CodeContainer, Class: drift.ClassBreakingHard, Breaking: true, Before: before, After: shown,
+		Sentence: fmt.Sprintf("The payload was %s; now it is one object without a list of records: %s", before, shown)}
 }
 
 // unlisted notices that the list inside of each record, whose elements were the
