@@ -7,6 +7,7 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
+	"github.com/weir-project/weir/pipeline/repair"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -32,7 +33,7 @@ func (c *comparison) causes(old, new *v1alpha1.InputSpec) (causes []status.Findi
 			before, after := firstLine(c.old.Data, commentOf(c.was)), firstLine(c.new.Data, c.is.Comment)
 			hard(CodeLines, "", before, after, "Lines are built otherwise: %q was one, %q is one now.", before, after)
 		}
-	case family(old) != family(new):
+	case repair.Family(old) != repair.Family(new):
 		hard(drift.CodeContainer, "", describe(old), describe(new), "The payload was %s and is %s now.", describe(old), describe(new))
 	case old.JSON != nil && old.JSON.Records != new.JSON.Records:
 		hard(CodeRecords, orNone(old.JSON.Records), old.JSON.Records, new.JSON.Records, "The records were at %q and are at %q now.",
@@ -122,44 +123,4 @@ func (c *comparison) firstRow() []string {
 		return cells[:min(len(cells), 3)]
 	}
 	return []string{line}
-}
-
-// adapted is the input that reads the new payload as far as its dialect goes, with
-// the names that the rules of the old one use.
-func (c *comparison) adapted(old, new *v1alpha1.InputSpec) v1alpha1.InputSpec {
-	in := *old.DeepCopy()
-	if c.is.Charset != "" {
-		in.Charset = c.is.Charset
-	}
-	switch {
-	case in.CSV != nil && new.CSV != nil:
-		adaptCSV(in.CSV, new.CSV, c.base.Columns, len(c.is.Preamble))
-	case in.Text != nil && new.Text != nil:
-		in.Text = new.Text.DeepCopy()
-	case in.JSON != nil && new.JSON != nil:
-		in.JSON.Records = new.JSON.Records
-	case related(old, new):
-		in.JSON, in.JSONLines = new.JSON.DeepCopy(), new.JSONLines.DeepCopy()
-	case in.XML != nil && new.XML != nil:
-		in.XML.Records = new.XML.Records
-	case in.HTML != nil && new.HTML != nil:
-		in.HTML.Records = new.HTML.Records
-	}
-	return in
-}
-
-// adaptCSV gives a table the dialect of another one. names are those of its
-// columns.
-func adaptCSV(csv, to *v1alpha1.CSVSpec, names []string, preamble int) {
-	positional := csv.Header == v1alpha1.HeaderNone
-	csv.Delimiter, csv.Quote, csv.Comment, csv.Escape, csv.SkipLines = to.Delimiter, to.Quote, to.Comment, to.Escape, to.SkipLines
-	switch {
-	case positional && to.Header == "" || positional && to.Header == v1alpha1.HeaderFirst:
-		csv.SkipLines += int32(min(preamble, 1000)) + 1 //nolint:gosec // it is small
-	case positional:
-	case to.Header == v1alpha1.HeaderNone:
-		csv.Header, csv.Columns = v1alpha1.HeaderNone, names
-	default:
-		csv.Header = to.Header
-	}
 }

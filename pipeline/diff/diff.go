@@ -13,6 +13,7 @@ import (
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/infer"
+	"github.com/weir-project/weir/pipeline/repair"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -96,7 +97,24 @@ func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error)
 		return nil, err
 	}
 	r.finish(append(packing, found...))
-	return r, nil
+	if r.Breaking {
+		err = r.mend(ctx, old, new)
+	}
+	return r, err
+}
+
+// mend looks for the change of the Parser that reads the new payload.
+func (r *Result) mend(ctx context.Context, old, new *Payload) error {
+	found, err := repair.Search(ctx, &repair.Problem{Spec: r.Spec, Findings: r.Findings,
+		Good: old.Data, GoodMeta: old.Meta, Bad: new.Data, BadMeta: new.Meta})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	r.Repair = &found[0].Repair
+	if new.Packed != "" && old.Packed == "" {
+		r.Repair.Changes = append([]string{fmt.Sprintf("Unpack the payload, which is %s (FeedSource.spec.unpack).", article(new.Packed))}, r.Repair.Changes...)
+	}
+	return nil
 }
 
 func sample(p *Payload) infer.Sample {

@@ -40,7 +40,7 @@ func itoa(n int) string {
 	return itoa(n/10) + string(rune('0'+n%10))
 }
 
-func two(n int) string { return itoa(n / 10 % 10) + itoa(n%10) }
+func two(n int) string { return itoa(n/10%10) + itoa(n%10) }
 
 func hash(n int) string { return strings.Repeat("0123456789abcdef"[n%16:n%16+1], 60) + "ab" + two(n) }
 

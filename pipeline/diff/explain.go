@@ -9,6 +9,7 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
+	"github.com/weir-project/weir/pipeline/repair"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -23,7 +24,7 @@ func (c *comparison) explain(found []status.Finding) ([]status.Finding, error) {
 		return append(c.shifted(found), c.surface()...), nil
 	}
 	old, new := &c.spec.Input, &c.is.Spec.Input
-	if family(old) != family(new) && !related(old, new) {
+	if !repair.Related(old, new) {
 		if c.isForeign(found) {
 			return append([]status.Finding{c.foreign()}, c.surface()...), nil
 		}
@@ -37,7 +38,7 @@ func (c *comparison) explain(found []status.Finding) ([]status.Finding, error) {
 		return append(c.shifted(found), c.surface()...), nil
 	}
 	adapted := c.spec.DeepCopy()
-	adapted.Input = c.adapted(old, new)
+	adapted.Input = repair.Dialect(old, c.is, c.base.Columns)
 	lens, err := drift.NewLens(adapted)
 	if err != nil { // the rules read what is not there in the new way
 		return append(causes, c.surface()...), nil
@@ -141,43 +142,9 @@ func (c *comparison) foreign() status.Finding {
 	return f
 }
 
-// family is the format of an input.
-func family(in *v1alpha1.InputSpec) string {
-	switch {
-	case in.CSV != nil:
-		return "csv"
-	case in.JSON != nil:
-		return "json"
-	case in.JSONLines != nil:
-		return "jsonLines"
-	case in.XML != nil:
-		return "xml"
-	case in.HTML != nil:
-		return "html"
-	case in.KeyValue != nil:
-		return "keyValue"
-	case in.INI != nil:
-		return "ini"
-	case in.Hosts != nil:
-		return "hosts"
-	case in.Zone != nil:
-		return "zone"
-	case in.XLSX != nil:
-		return "xlsx"
-	case in.Text != nil:
-		return "text"
-	}
-	return "vocabulary"
-}
-
-// related tells whether records of one format may have the same paths in the other.
-func related(a, b *v1alpha1.InputSpec) bool {
-	return a.JSON != nil && b.JSONLines != nil || a.JSONLines != nil && b.JSON != nil
-}
-
 // describe names a format for people.
 func describe(in *v1alpha1.InputSpec) string {
-	switch family(in) {
+	switch repair.Family(in) {
 	case "csv":
 		d := delimiter(in.CSV)
 		if d == "," {

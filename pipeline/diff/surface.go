@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/infer"
+	"github.com/weir-project/weir/pipeline/repair"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -48,7 +49,7 @@ func (c *comparison) surface() (out []status.Finding) {
 	if a, b := newlineOf(c.old.Data), newlineOf(c.new.Data); a != b && a != "" && b != "" {
 		cosmetic(CodeNewline, a, b, "Lines ended with %s and end with %s now.", a, b)
 	}
-	if c.was == nil || c.is == nil || family(&c.was.Spec.Input) != family(&c.is.Spec.Input) {
+	if c.was == nil || c.is == nil || !repair.Related(&c.was.Spec.Input, &c.is.Spec.Input) {
 		return out
 	}
 	if c.was.Spec.Input.CSV != nil {

@@ -135,3 +135,17 @@ func (t *text) withoutVocabulary() []format {
 	f.input.JSON.Records = best.path
 	return []format{f}
 }
+
+// TimesOf tells the layouts that a rule needs to read the times among values, nil if
+// they are none. Where day and month could be the other way round, other are the
+// layouts for that.
+func TimesOf(values []string) (layouts, other []string) {
+	t := timesOf(newColumn("", values))
+	if t == nil {
+		return nil, nil
+	}
+	if t.ambiguous {
+		other = t.other
+	}
+	return t.layouts, other
+}
