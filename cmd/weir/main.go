@@ -76,7 +76,7 @@ func newRoot(plugin bool) *cobra.Command {
 		root.AddCommand(cmd)
 	}
 	root.Flags().AddFlagSet(root.Commands()[0].PersistentFlags())
-	root.AddCommand(newRun(), newCheck(), newInfer(), newTry(), newTest(), newKey(), newCatalog())
+	root.AddCommand(newRun(), newCheck(), newInfer(), newTry(), newTest(), newDiff(), newKey(), newCatalog())
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if cmd.Flag("kubeconfig") == nil {
 			root.Flags().Visit(func(f *pflag.Flag) { err = fmt.Errorf("%s takes no --%s before it", cmd.CommandPath(), f.Name) })

@@ -1,0 +1,308 @@
+// Package diff tells how two payloads of a feed differ in format, also where there
+// is no Parser: then it reads the new one as a consumer of the old one would. It
+// computes only: bytes in, findings out.
+package diff
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/drift"
+	"github.com/weir-project/weir/pipeline/infer"
+	"github.com/weir-project/weir/pipeline/repair"
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+// Codes of findings besides those of the drift monitor.
+const (
+	CodeHeader   = "header-changed"   // plain, commented or not there
+	CodeComments = "comments-changed" // prefix of comments, lines before the data
+	CodeQuoting  = "quoting-changed"
+	CodeNewline  = "newline-changed"
+	CodeMark     = "byte-order-mark"
+	CodeCharset  = "charset-changed"
+	CodeRecords  = "records-moved" // the list of records is elsewhere in the document
+	CodeLines    = "lines-changed" // lines are built otherwise
+	CodeNothing  = "no-records"
+)
+
+// Options say how to compare.
+type Options struct {
+	// Spec is the Parser that decides what is read, its bases resolved; nil to find
+	// out how the old payload is read, and to look at all of it.
+	Spec *v1alpha1.ParserSpec
+}
+
+// Result is how the new payload differs from the old one.
+type Result struct {
+	// Class is the worst class among the findings, "" for none.
+	Class    string           `json:"class"`
+	Breaking bool             `json:"breaking"`
+	Findings []status.Finding `json:"findings"`
+	// Repair is the change of the Parser that reads the new payload, nil if none is
+	// needed or was found.
+	Repair *status.Repair `json:"repair"`
+
+	// Spec is the Parser that the comparison was made with, and what Repair patches.
+	Spec *v1alpha1.ParserSpec `json:"-"`
+}
+
+// ErrOld says that the old payload is no measure: nothing can be read in it.
+var ErrOld = errors.New("nothing can be read in the old payload")
+
+// comparison is one Compare.
+type comparison struct {
+	ctx      context.Context
+	old, new *Payload
+	// given: a Parser decides what is read.
+	given bool
+	spec  *v1alpha1.ParserSpec
+	// was and is are the readings of old and new; nil where nothing could be found
+	// out.
+	was, is   *infer.Reading
+	base, now *drift.Profile
+	// alone: the new payload is one object without a list of records.
+	alone bool
+}
+
+// Compare compares two payloads. An error is about the old payload, the Parser or
+// ctx; that the new payload is unreadable is a finding.
+func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error) {
+	c := &comparison{ctx: ctx, old: old, new: new, given: o.Spec != nil, spec: o.Spec}
+	r := &Result{Findings: []status.Finding{}}
+	was, err := infer.ReadingOf(sample(old))
+	switch {
+	case err == nil:
+		c.was = was
+	case !c.given:
+		return nil, fmt.Errorf("%w: %w", ErrOld, err)
+	}
+	if !c.given {
+		c.spec = whole(c.was)
+	}
+	r.Spec = c.spec
+	var packing []status.Finding
+	if f := packed(old, new); f != nil {
+		packing = append(packing, *f)
+	}
+	if bytes.Equal(old.Data, new.Data) {
+		return r.finish(packing), nil
+	}
+	found, err := c.compare()
+	if err != nil {
+		return nil, err
+	}
+	r.finish(append(packing, found...))
+	if r.Breaking {
+		err = r.mend(ctx, old, new)
+	}
+	return r, err
+}
+
+// mend looks for the change of the Parser that reads the new payload.
+func (r *Result) mend(ctx context.Context, old, new *Payload) error {
+	found, err := repair.Search(ctx, &repair.Problem{Spec: r.Spec, Findings: r.Findings,
+		Good: old.Data, GoodMeta: old.Meta, Bad: new.Data, BadMeta: new.Meta})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	r.Repair = &found[0].Repair
+	if new.Packed != "" && old.Packed == "" {
+		r.Repair.Changes = append([]string{fmt.Sprintf("Unpack the payload, which is %s (FeedSource.spec.unpack).", article(new.Packed))}, r.Repair.Changes...)
+	}
+	return nil
+}
+
+func sample(p *Payload) infer.Sample {
+	return infer.Sample{Data: p.Data, Truncated: p.Truncated, URL: p.Meta.URL, Filename: p.Meta.Filename, ContentType: p.Meta.ContentType}
+}
+
+// compare looks at the insides.
+func (c *comparison) compare() ([]status.Finding, error) {
+	lens, err := drift.NewLens(c.spec)
+	if err != nil {
+		return nil, fmt.Errorf("the Parser: %w", err)
+	}
+	learned, err := learn(c.ctx, lens, c.old)
+	if err != nil {
+		return nil, err
+	}
+	if learned.Records == 0 || learned.Events == 0 && c.given {
+		return nil, fmt.Errorf("%w: %s", ErrOld, why(learned))
+	}
+	c.base = drift.Merge(nil, learned)
+	if c.now, err = learn(c.ctx, lens, c.new); err != nil {
+		return nil, err
+	}
+	c.is = c.readNew()
+	found := c.inOrder(c.few(lens, drift.Compare(c.base.For(lens), c.now)))
+	if c.failed(found) {
+		if found, err = c.explain(found); err == nil && len(found) == 0 {
+			found = append(found, c.unfit())
+		}
+		return found, err
+	}
+	if c.now.Events == 0 && c.base.Events > 0 && !drift.Breaking(found) {
+		found = append(found, c.nothing())
+	}
+	if f := c.headed(); f != nil {
+		found = append(found, *f)
+	}
+	return append(c.shifted(found), c.surface()...), nil
+}
+
+// readNew finds out how the new payload is read. nil where it has nothing to read:
+// comments alone, or, where the old one was a document with a list of records, one
+// without.
+func (c *comparison) readNew() *infer.Reading {
+	if onlyComments(c.new.Data, c.comment()) {
+		return nil
+	}
+	r, err := infer.ReadingOf(sample(c.new))
+	if err != nil { // the findings tell it
+		return nil
+	}
+	in := &r.Spec.Input
+	if lone := in.JSONLines != nil && r.Records == 1 || in.JSON != nil && in.JSON.Records == "" && !in.JSON.Concatenated && isObject(c.new.Data); lone &&
+		c.spec.Input.JSON != nil {
+		c.alone = true
+		return nil
+	}
+	return r
+}
+
+// comment is the prefix of comments of the old payload.
+func (c *comparison) comment() string {
+	switch in := &c.spec.Input; {
+	case in.CSV != nil && in.CSV.Comment != "":
+		return in.CSV.Comment
+	case in.Text != nil && in.Text.Comment != "":
+		return in.Text.Comment
+	}
+	return commentOf(c.was)
+}
+
+func onlyComments(b []byte, prefix string) bool {
+	for line := range bytes.Lines(b) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && (prefix == "" || !bytes.HasPrefix(line, []byte(prefix))) {
+			return false
+		}
+	}
+	return true
+}
+
+func isObject(b []byte) bool {
+	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
+	return len(b) > 0 && b[0] == '{'
+}
+
+// inOrder sorts findings about columns as the columns stand.
+func (c *comparison) inOrder(found []status.Finding) []status.Finding {
+	names := c.base.Columns
+	if len(names) == 0 && c.was != nil {
+		names = c.was.Columns
+	}
+	slices.SortStableFunc(found, func(a, b status.Finding) int {
+		if a.Code != b.Code || a.Breaking != b.Breaking {
+			return 0
+		}
+		return slices.Index(names, a.Path) - slices.Index(names, b.Path)
+	})
+	return found
+}
+
+// headed notices names of columns where there were none: a reader by position takes
+// them for a record.
+func (c *comparison) headed() *status.Finding {
+	if c.was == nil || c.is == nil || c.was.Spec.Input.CSV == nil || c.is.Spec.Input.CSV == nil {
+		return nil
+	}
+	before, after := c.headerOf(c.was.Spec.Input.CSV), c.headerOf(c.is.Spec.Input.CSV)
+	if before != headerNone || after != headerFirst || c.spec.Input.CSV == nil || c.headerOf(c.spec.Input.CSV) != headerNone {
+		return nil
+	}
+	f := &status.Finding{Code: CodeHeader, Class: drift.ClassBreakingHard, Breaking: true, Before: before, After: after,
+		Sentence: fmt.Sprintf("There is a header now: the first row names the columns (%s).", list(c.is.Columns))}
+	if c.given {
+		f.Class, f.Breaking = drift.ClassDegraded, false
+	}
+	return f
+}
+
+// failed tells whether the reader of the old payload fails on the new one, so that
+// it is worth while to ask how it is to be read.
+func (c *comparison) failed(found []status.Finding) bool {
+	return drift.Breaking(found) || c.now.Unreadable != "" || c.now.Rejected > c.now.Events && c.base.Events >= c.base.Rejected ||
+		c.now.Events == 0 && c.is != nil && c.is.Records > 0
+}
+
+// unfit is the finding about records none of which is what the old ones were.
+func (c *comparison) unfit() status.Finding {
+	f := status.Finding{Code: drift.CodeUnfit, Class: drift.ClassBreakingHard, Breaking: true, After: firstLine(c.new.Data, c.comment())}
+	f.Sentence = fmt.Sprintf("None of %s can be read as the old ones were; the first is %q.", records(max(c.now.Records, 1)), f.After)
+	if c.now.Events > 0 {
+		f.Sentence = fmt.Sprintf("%d of %s cannot be read as the old ones were.", c.now.Rejected, records(c.now.Records))
+	}
+	return f
+}
+
+// nothing is the finding about a payload without records.
+func (c *comparison) nothing() status.Finding {
+	return status.Finding{Code: CodeNothing, Class: drift.ClassAnomaly, Before: records(c.base.Records), After: records(0),
+		Sentence: fmt.Sprintf("There are no records any more; there were %d.", c.base.Records)}
+}
+
+func why(p *drift.Profile) string {
+	if p.Unreadable != "" {
+		return p.Unreadable
+	}
+	for field, reason := range p.Reasons {
+		return field + ": " + reason.First
+	}
+	return "there are no records"
+}
+
+// order is that of the classes, the worst first.
+var order = []string{drift.ClassBreakingHard, drift.ClassBreakingSilent, drift.ClassRetired, drift.ClassDegraded, drift.ClassSemantic,
+	drift.ClassWidening, drift.ClassAdditive, drift.ClassAnomaly, drift.ClassCosmetic}
+
+// finish sorts the findings, the breaking ones first, and judges the whole.
+func (r *Result) finish(found []status.Finding) *Result {
+	worst := len(order)
+	for i := range found {
+		f := &found[i]
+		if f.Class == "" {
+			f.Class = drift.ClassOf(f)
+		}
+		r.Breaking = r.Breaking || f.Breaking
+		if at := slices.Index(order, f.Class); at >= 0 {
+			worst = min(worst, at)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b status.Finding) int { return rank(&a) - rank(&b) })
+	if worst < len(order) {
+		r.Class = order[worst]
+	}
+	r.Findings = append(r.Findings, found[:min(len(found), maxFindings)]...)
+	return r
+}
+
+const maxFindings = 32
+
+// rank keeps what matters first; among findings that break, the cause.
+func rank(f *status.Finding) int {
+	at := slices.Index(order, f.Class)
+	switch {
+	case f.Breaking && f.Class == drift.ClassBreakingHard:
+		return -2
+	case f.Breaking:
+		return -1
+	case at < 0:
+		return len(order)
+	}
+	return at
+}

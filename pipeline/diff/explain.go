@@ -1,0 +1,214 @@
+package diff
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/drift"
+	"github.com/weir-project/weir/pipeline/repair"
+	"github.com/weir-project/weir/pipeline/status"
+)
+
+// explain finds out why the reader of the old payload fails on the new one. Where
+// the new one is of the same family, it is read in its own way, so that what else
+// changed is told too.
+func (c *comparison) explain(found []status.Finding) ([]status.Finding, error) {
+	if c.alone && c.now.Unreadable != "" {
+		return append([]status.Finding{c.noList()}, c.surface()...), nil
+	}
+	if c.retired(found) || c.is == nil {
+		return append(c.shifted(found), c.surface()...), nil
+	}
+	old, new := &c.spec.Input, &c.is.Spec.Input
+	if !repair.Related(old, new) {
+		if c.isForeign(found) {
+			return append([]status.Finding{c.foreign()}, c.surface()...), nil
+		}
+		return append(c.shifted(found), c.surface()...), nil
+	}
+	causes := c.causes(old, new)
+	if f := c.unlisted(); f != nil {
+		return append([]status.Finding{*f}, c.surface()...), nil
+	}
+	if len(causes) == 0 {
+		return append(c.shifted(found), c.surface()...), nil
+	}
+	adapted := c.spec.DeepCopy()
+	adapted.Input = repair.Dialect(old, c.is, c.base.Columns)
+	lens, err := drift.NewLens(adapted)
+	if err != nil { // the rules read what is not there in the new way
+		return append(causes, c.surface()...), nil
+	}
+	now, err := learn(c.ctx, lens, c.new)
+	if err != nil {
+		return nil, err
+	}
+	if now.Events == 0 && c.now.Events > 0 {
+		return append(c.shifted(found), c.surface()...), nil
+	}
+	c.now, now = now, c.now
+	rest := c.few(lens, drift.Compare(c.base, c.now))
+	c.now, now = now, c.now
+	if weight(rest) >= weight(found) && c.now.Events > 0 {
+		return append(c.shifted(found), c.surface()...), nil
+	}
+	c.now = now
+	rest = slices.DeleteFunc(c.shifted(rest), func(f status.Finding) bool { return f.Class == drift.ClassBreakingHard && now.Events == 0 })
+	surface := slices.DeleteFunc(c.surface(), func(f status.Finding) bool {
+		return slices.ContainsFunc(causes, func(cause status.Finding) bool { return cause.Code == f.Code })
+	})
+	return slices.Concat(causes, rest, surface), nil
+}
+
+// noList is the finding about an object where there was a list of records: what an
+// API answers to a request that it refuses.
+func (c *comparison) noList() status.Finding {
+	shown := cut(string(bytes.Join(bytes.Fields(c.new.Data[:min(len(c.new.Data), 256)]), []byte(" "))), 80)
+	before := describe(&c.spec.Input)
+	return status.Finding{Code: drift.CodeContainer, Class: drift.ClassBreakingHard, Breaking: true, Before: before, After: shown,
+		Sentence: fmt.Sprintf("The payload was %s; now it is one object without a list of records: %s", before, shown)}
+}
+
+// unlisted notices that the list inside of each record, whose elements were the
+// events, is elsewhere.
+func (c *comparison) unlisted() *status.Finding {
+	if len(c.spec.Explode) == 0 || c.now.Events > 0 || c.now.Records == 0 || c.now.Unreadable != "" {
+		return nil
+	}
+	from := c.spec.Explode[len(c.spec.Explode)-1].From
+	f := &status.Finding{Code: CodeRecords, Path: from, Class: drift.ClassBreakingHard, Breaking: true, Before: from,
+		Sentence: fmt.Sprintf("The list %q, whose elements were the records, is empty or gone.", from)}
+	best, most := "", 0
+	counts := map[string]int{}
+	for _, path := range slices.Sorted(maps.Keys(c.now.Paths)) {
+		i := strings.LastIndex(path, "[]")
+		if i < 0 || c.base.Paths[path] != nil {
+			continue
+		}
+		list, name := path[:i], strings.TrimPrefix(path[i+2:], ".")
+		if slices.ContainsFunc(c.base.Inputs, func(in drift.Column) bool { return in.Name == from+"."+name }) {
+			if counts[list]++; counts[list] > most {
+				best, most = list, counts[list]
+			}
+		}
+	}
+	if best != "" {
+		f.After = best
+		f.Sentence = fmt.Sprintf("The records were the elements of %q and are those of %q now.", from, best)
+	}
+	return f
+}
+
+// weight is how much of the findings is unexplained.
+func weight(found []status.Finding) int {
+	n := 0
+	for i := range found {
+		switch {
+		case found[i].Breaking && drift.ClassOf(&found[i]) == drift.ClassBreakingHard:
+			n += 100
+		case found[i].Breaking:
+			n += 10
+		}
+	}
+	return n
+}
+
+func (c *comparison) retired(found []status.Finding) bool {
+	return slices.ContainsFunc(found, func(f status.Finding) bool { return drift.ClassOf(&f) == drift.ClassRetired })
+}
+
+// isForeign tells whether the payload is in another format altogether: its reader
+// finds nothing that it knows.
+func (c *comparison) isForeign(found []status.Finding) bool {
+	if c.now.Unreadable != "" || c.now.Events == 0 {
+		known := slices.ContainsFunc(c.now.Inputs, func(in drift.Column) bool { return in.Values > 0 })
+		return c.now.Unreadable != "" || !known || c.is.Records > 0 && !c.now.Named
+	}
+	return c.now.Rejected > c.now.Events && !c.now.Named || slices.ContainsFunc(found, func(f status.Finding) bool { return f.Code == drift.CodeContainer })
+}
+
+// foreign is the finding about another format.
+func (c *comparison) foreign() status.Finding {
+	before, after := describe(&c.spec.Input), describe(&c.is.Spec.Input)
+	f := status.Finding{Code: drift.CodeContainer, Class: drift.ClassBreakingHard, Breaking: true, Before: before, After: after,
+		Sentence: fmt.Sprintf("The payload was %s and is %s now.", before, after)}
+	if names := c.is.Columns; len(names) > 0 && c.is.Confidence >= 0.5 {
+		f.Sentence = strings.TrimSuffix(f.Sentence, ".") + fmt.Sprintf(", with %s.", list(names))
+	}
+	return f
+}
+
+// describe names a format for people.
+func describe(in *v1alpha1.InputSpec) string {
+	switch repair.Family(in) {
+	case "csv":
+		d := delimiter(in.CSV)
+		if d == "," {
+			return "CSV"
+		}
+		return fmt.Sprintf("CSV with the delimiter %q", d)
+	case "json":
+		if in.JSON.Records == "" {
+			return "one JSON document"
+		}
+		return fmt.Sprintf("a JSON document with records at %q", in.JSON.Records)
+	case "jsonLines":
+		return "JSON lines"
+	case "xml":
+		return fmt.Sprintf("XML with records at %s", in.XML.Records)
+	case "html":
+		return "an HTML page"
+	case "keyValue":
+		return "lines of keys and values"
+	case "ini":
+		return "INI"
+	case "hosts":
+		return "a hosts file"
+	case "zone":
+		return "a zone file"
+	case "xlsx":
+		return "a workbook"
+	case "text":
+		if in.Text.Pattern == "" {
+			return "a list of one value a line"
+		}
+		return "lines of text"
+	}
+	return "a document in a vocabulary of its own"
+}
+
+func delimiter(csv *v1alpha1.CSVSpec) string {
+	if csv.Delimiter == "" {
+		return ","
+	}
+	return csv.Delimiter
+}
+
+// list names a few columns.
+func list(names []string) string {
+	const most = 5
+	var b strings.Builder
+	for i, name := range names {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(names)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", cut(name, 64))
+	}
+	return b.String()
+}
+
+func cut(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}

@@ -1,0 +1,161 @@
+package repair
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/infer"
+)
+
+// Family names the format of an input: csv, json, jsonLines, ... ; vocabulary for
+// those that have a mapping of their own.
+func Family(in *v1alpha1.InputSpec) string {
+	for _, f := range []struct {
+		name string
+		is   bool
+	}{
+		{"csv", in.CSV != nil}, {"json", in.JSON != nil}, {"jsonLines", in.JSONLines != nil}, {"xml", in.XML != nil},
+		{"html", in.HTML != nil}, {"keyValue", in.KeyValue != nil}, {"ini", in.INI != nil}, {"hosts", in.Hosts != nil},
+		{"zone", in.Zone != nil}, {"xlsx", in.XLSX != nil}, {"text", in.Text != nil},
+	} {
+		if f.is {
+			return f.name
+		}
+	}
+	return "vocabulary"
+}
+
+// Related tells whether records of one input may have the same columns or paths when
+// read with the other.
+func Related(a, b *v1alpha1.InputSpec) bool {
+	return Family(a) == Family(b) && Family(a) != "vocabulary" || a.JSON != nil && b.JSONLines != nil || a.JSONLines != nil && b.JSON != nil
+}
+
+// Dialect is an input in the dialect of a reading of a related format: delimiter,
+// quotes, comments, header, place of the records. Names of columns stay as they are;
+// columns are those of the payloads that the input reads.
+func Dialect(in *v1alpha1.InputSpec, to *infer.Reading, columns []string) v1alpha1.InputSpec {
+	out, new := *in.DeepCopy(), &to.Spec.Input
+	if to.Charset != "" {
+		out.Charset = to.Charset
+	}
+	switch {
+	case out.CSV != nil && new.CSV != nil:
+		dialectOf(out.CSV, new.CSV, columns, len(to.Preamble))
+	case out.Text != nil && new.Text != nil:
+		out.Text = new.Text.DeepCopy()
+	case out.JSON != nil && new.JSON != nil:
+		out.JSON.Records, out.JSON.Concatenated = new.JSON.Records, new.JSON.Concatenated
+	case Family(in) != Family(new):
+		out.JSON, out.JSONLines = new.JSON.DeepCopy(), new.JSONLines.DeepCopy()
+	case out.XML != nil && new.XML != nil:
+		out.XML.Records = new.XML.Records
+	case out.HTML != nil && new.HTML != nil:
+		out.HTML.Records = new.HTML.Records
+	}
+	return out
+}
+
+func dialectOf(csv, to *v1alpha1.CSVSpec, columns []string, preamble int) {
+	positional := csv.Header == v1alpha1.HeaderNone
+	csv.Delimiter, csv.Quote, csv.Escape, csv.SkipLines = to.Delimiter, to.Quote, to.Escape, to.SkipLines
+	if to.Comment != "" {
+		csv.Comment = to.Comment
+	}
+	switch {
+	case positional && (to.Header == "" || to.Header == v1alpha1.HeaderFirst):
+		csv.SkipLines += int32(min(preamble, 1000)) + 1 //nolint:gosec // it is small
+	case positional:
+	case to.Header == v1alpha1.HeaderNone:
+		csv.Header, csv.Columns = v1alpha1.HeaderNone, columns
+	default:
+		csv.Header, csv.Columns = to.Header, nil
+	}
+}
+
+// inputChanges tells what a dialect differs in, and whether such a change may be
+// made without asking.
+func inputChanges(a, b *v1alpha1.InputSpec) (changes []string, safe bool) {
+	safe = true
+	say := func(harmless bool, format string, args ...any) {
+		changes = append(changes, fmt.Sprintf(format, args...))
+		safe = safe && harmless
+	}
+	if a.Charset != b.Charset {
+		say(false, "The character set is %s.", b.Charset)
+	}
+	switch {
+	case Family(a) != Family(b):
+		say(false, "The payload is read as %s instead of %s.", Family(b), Family(a))
+	case a.CSV != nil:
+		csvChanges(a.CSV, b.CSV, say)
+	case a.Text != nil && *a.Text != *b.Text:
+		if a.Text.Comment != b.Text.Comment {
+			say(true, "Lines that begin with %q are comments.", b.Text.Comment)
+		}
+		if a.Text.Pattern != b.Text.Pattern {
+			say(false, "Lines are taken apart by another pattern.")
+		}
+	case a.JSON != nil && a.JSON.Records != b.JSON.Records:
+		say(false, "The records are at %q.", b.JSON.Records)
+	case a.XML != nil && a.XML.Records != b.XML.Records:
+		say(false, "The records are at %s.", b.XML.Records)
+	case a.HTML != nil && a.HTML.Records != b.HTML.Records:
+		say(false, "The rows are those of %q.", b.HTML.Records)
+	}
+	return changes, safe
+}
+
+func csvChanges(a, b *v1alpha1.CSVSpec, say func(bool, string, ...any)) {
+	if x, y := delimiter(a), delimiter(b); x != y {
+		say(false, "The delimiter is %q.", y)
+	}
+	if a.Quote != b.Quote {
+		say(true, "The quote is %s.", quoteOf(b))
+	}
+	if a.Comment != b.Comment {
+		say(true, "Lines that begin with %q are comments.", b.Comment)
+	}
+	if a.SkipLines != b.SkipLines {
+		say(true, "The first %d lines are passed over.", b.SkipLines)
+	}
+	if x, y := headerOf(a), headerOf(b); x != y {
+		say(y != v1alpha1.HeaderNone, "The names of the columns are %s.", whereIs(y))
+	}
+	if !slices.Equal(a.Columns, b.Columns) && headerOf(b) == v1alpha1.HeaderNone {
+		say(false, "The columns are %s.", strings.Join(b.Columns[:min(len(b.Columns), 16)], ", "))
+	}
+}
+
+func headerOf(csv *v1alpha1.CSVSpec) v1alpha1.HeaderMode {
+	if csv.Header == "" {
+		return v1alpha1.HeaderFirst
+	}
+	return csv.Header
+}
+
+func whereIs(h v1alpha1.HeaderMode) string {
+	switch h {
+	case v1alpha1.HeaderCommented:
+		return "in the last comment before the rows"
+	case v1alpha1.HeaderNone:
+		return "those of the Parser, since the payload has none"
+	}
+	return "in the first row"
+}
+
+func quoteOf(csv *v1alpha1.CSVSpec) string {
+	if csv.Quote == "" {
+		return `"`
+	}
+	return csv.Quote
+}
+
+func delimiter(csv *v1alpha1.CSVSpec) string {
+	if csv.Delimiter == "" {
+		return ","
+	}
+	return csv.Delimiter
+}

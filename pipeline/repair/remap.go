@@ -1,0 +1,190 @@
+package repair
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+)
+
+// remap has the rules of a Parser read other columns. Where keep is set, the old name
+// stays beside the new one, so that the Parser reads both formats; first are names
+// that must be tried before the old ones.
+func remap(spec *v1alpha1.ParserSpec, renames map[string]string, keep bool, first map[string]bool) {
+	from := func(names []string) []string {
+		var out []string
+		put := func(n string) {
+			if !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+		for _, name := range names {
+			switch to, ok := renames[name]; {
+			case !ok:
+				put(name)
+			case first[name]:
+				put(to)
+				put(name)
+			case keep:
+				put(name)
+				put(to)
+			default:
+				put(to)
+			}
+		}
+		return out
+	}
+	one := func(name string) string {
+		if to, ok := renames[name]; ok {
+			return to
+		}
+		return name
+	}
+	expr := func(e string) string { return renameIn(e, renames) }
+	rules := func(rules []v1alpha1.MappingRule) {
+		for i := range rules {
+			r := &rules[i]
+			if r.From != nil {
+				r.From = from(r.From)
+			}
+			r.Expr, r.When = expr(r.Expr), expr(r.When)
+		}
+	}
+	rules(spec.Mapping)
+	for i := range spec.Emit {
+		rules(spec.Emit[i].Mapping)
+		spec.Emit[i].When = expr(spec.Emit[i].When)
+	}
+	for i := range spec.Derive {
+		spec.Derive[i].From = from(spec.Derive[i].From)
+	}
+	for i := range spec.Lookups {
+		spec.Lookups[i].From = from(spec.Lookups[i].From)
+	}
+	for i := range spec.Explode {
+		spec.Explode[i].From = one(spec.Explode[i].From)
+	}
+	for i := range spec.Skip {
+		spec.Skip[i].When = expr(spec.Skip[i].When)
+	}
+}
+
+// celIdent are the names that an expression can have after a dot.
+var celIdent = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+
+// renameIn renames columns in an expression.
+func renameIn(e string, renames map[string]string) string {
+	if e == "" {
+		return e
+	}
+	for _, old := range slices.Sorted(maps.Keys(renames)) {
+		now := renames[old]
+		to := fmt.Sprintf("record[%q]", now)
+		if celIdent.MatchString(now) {
+			to = "record." + now
+		}
+		e = strings.ReplaceAll(e, fmt.Sprintf("record[%q]", old), to)
+		if celIdent.MatchString(old) {
+			e = regexp.MustCompile(`\brecord\.`+regexp.QuoteMeta(old)+`\b`).ReplaceAllLiteralString(e, to)
+		}
+	}
+	return e
+}
+
+// forget takes the rules out that read nothing but columns which are gone. It returns
+// the fields that nothing fills any more; false if one of them is required.
+func forget(spec *v1alpha1.ParserSpec, gone map[string]bool) (fields []string, ok bool) {
+	if len(gone) == 0 {
+		return nil, true
+	}
+	ok = true
+	spec.Mapping = slices.DeleteFunc(spec.Mapping, func(r v1alpha1.MappingRule) bool {
+		read := len(r.From) > 0 && !slices.ContainsFunc(r.From, func(n string) bool { return !gone[n] })
+		for n := range gone {
+			read = read || mentions(r.Expr, n) || mentions(r.When, n)
+		}
+		if !read {
+			return false
+		}
+		ok = ok && !r.Required
+		fields = append(fields, r.Field)
+		return true
+	})
+	for i := range spec.Mapping {
+		if r := &spec.Mapping[i]; len(r.From) > 1 {
+			r.From = slices.DeleteFunc(r.From, func(n string) bool { return gone[n] })
+		}
+	}
+	for n := range gone {
+		for i := range spec.Skip {
+			ok = ok && !mentions(spec.Skip[i].When, n)
+		}
+		for i := range spec.Explode {
+			ok = ok && spec.Explode[i].From != n
+		}
+	}
+	return fields, ok
+}
+
+func mentions(e, name string) bool {
+	return e != "" && renameIn(e, map[string]string{name: name + "_"}) != e
+}
+
+// mergePatch is the JSON merge patch (RFC 7386) that makes one spec the other; ""
+// if they are the same.
+func mergePatch(from, to *v1alpha1.ParserSpec) (string, error) {
+	a, err := tree(from)
+	if err != nil {
+		return "", err
+	}
+	b, err := tree(to)
+	if err != nil {
+		return "", err
+	}
+	patch := patchOf(a, b)
+	if len(patch) == 0 {
+		return "", nil
+	}
+	out, err := json.Marshal(patch)
+	return string(out), err
+}
+
+func tree(spec *v1alpha1.ParserSpec) (map[string]any, error) {
+	b, err := json.Marshal(spec)
+	if err != nil {
+		return nil, err
+	}
+	var v map[string]any
+	return v, json.Unmarshal(b, &v)
+}
+
+func patchOf(a, b map[string]any) map[string]any {
+	patch := map[string]any{}
+	for key, old := range a {
+		now, there := b[key]
+		switch {
+		case !there:
+			patch[key] = nil
+		case reflect.DeepEqual(old, now):
+		default:
+			x, okX := old.(map[string]any)
+			y, okY := now.(map[string]any)
+			if okX && okY {
+				patch[key] = patchOf(x, y)
+			} else {
+				patch[key] = now
+			}
+		}
+	}
+	for key, now := range b {
+		if _, there := a[key]; !there {
+			patch[key] = now
+		}
+	}
+	return patch
+}

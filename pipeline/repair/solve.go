@@ -1,0 +1,324 @@
+package repair
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/drift"
+)
+
+// start is a way to read the held payload, before its columns are looked at.
+type start struct {
+	*trial
+	// foreign: it is of another format, so that no name is the same by default.
+	foreign bool
+}
+
+// starts are the ways to read the held payload: as before, in its own dialect, as
+// what it is.
+func (s *search) starts() []*start {
+	out := []*start{{trial: s.trial()}}
+	if s.is == nil {
+		return out
+	}
+	in := &s.is.Spec.Input
+	if Related(&s.spec.Input, in) {
+		t := s.trial()
+		t.spec.Input = Dialect(&s.spec.Input, s.is, s.base.Columns)
+		var safe bool
+		if t.changes, safe = inputChanges(&s.spec.Input, &t.spec.Input); len(t.changes) > 0 {
+			t.safe = safe
+			out = append(out, &start{trial: t})
+		}
+	}
+	t := s.trial()
+	t.spec.Input, t.spec.Explode = *in.DeepCopy(), slices.Clone(s.is.Spec.Explode)
+	t.spec.Input.Capture, t.spec.Input.MaxRecordBytes = s.spec.Input.Capture, s.spec.Input.MaxRecordBytes
+	for _, skip := range s.is.Spec.Skip {
+		if !slices.ContainsFunc(t.spec.Skip, func(r v1alpha1.SkipRule) bool { return r.Reason == skip.Reason }) {
+			t.spec.Skip = append(t.spec.Skip, skip)
+			t.say("Records for which %s are passed over.", skip.When)
+		}
+	}
+	t.changes = append([]string{fmt.Sprintf("The payload is read as %s.", s.is.Name)}, t.changes...)
+	t.safe, t.sure = false, 0.85
+	return append(out, &start{trial: t, foreign: true})
+}
+
+// solve finds the columns of the held payload that the rules are to read, and returns
+// the proposals, two at most.
+func (st *start) solve(ctx context.Context) ([]Proposal, error) {
+	bad, profile, err := st.columns(ctx)
+	if err != nil || len(bad) == 0 {
+		return nil, err
+	}
+	var out []Proposal
+	banned := map[[2]string]bool{}
+	for range 2 {
+		t := st.copy()
+		ok, err := t.match(bad, profile, st.foreign, banned)
+		if err != nil || !ok {
+			return out, err
+		}
+		p, err := t.finish(ctx)
+		if err != nil {
+			return out, err
+		}
+		if p != nil {
+			out = append(out, *p)
+		}
+		if t.margin >= 0.15 || t.weakest[0] == "" {
+			break
+		}
+		banned[t.weakest] = true
+	}
+	return out, nil
+}
+
+func (t *trial) copy() *trial {
+	c := *t
+	c.spec, c.changes, c.renames = t.spec.DeepCopy(), slices.Clone(t.changes), map[string]string{}
+	return &c
+}
+
+// columns are those of the held payload as the start reads it.
+func (st *start) columns(ctx context.Context) ([]*column, *drift.Profile, error) {
+	never := "x"
+	probe := &v1alpha1.ParserSpec{Input: *st.spec.Input.DeepCopy(), Explode: st.spec.Explode, Constants: map[string]string{"category": "other"},
+		Mapping: []v1alpha1.MappingRule{{Field: "name", Value: &never, When: "false", Required: true}}}
+	positional := st.positional() && !st.foreign
+	if positional {
+		probe.Input.CSV.Columns = []string{"column_1"}
+	}
+	lens, err := drift.NewLens(probe)
+	if err != nil {
+		return nil, nil, nil //nolint:nilerr // it cannot be read like that
+	}
+	profile, err := lens.Learn(ctx, reader(st.bad), st.meta)
+	if err != nil || profile.Unreadable != "" || profile.Records == 0 {
+		return nil, nil, err
+	}
+	names := namesOf(profile)
+	if positional {
+		names = names[:0:0]
+		for i := range min(width(profile), maxSide) {
+			names = append(names, fmt.Sprintf("column_%d", i+1))
+		}
+		probe.Input.CSV.Columns = names
+	}
+	bad, err := columnsOf(ctx, probe, names, st.bad, st.meta)
+	if err != nil {
+		return nil, nil, err
+	}
+	if positional {
+		told := st.told(len(bad))
+		for i, c := range bad {
+			if c.unnamed = told == nil; told != nil {
+				c.name = told[i]
+			}
+		}
+	}
+	return bad, profile, nil
+}
+
+func (t *trial) positional() bool {
+	return t.spec.Input.CSV != nil && t.spec.Input.CSV.Header == v1alpha1.HeaderNone
+}
+
+// told are the names that the payload itself gives its columns, nil if it does not.
+func (st *start) told(n int) []string {
+	if st.is == nil || st.is.Spec.Input.CSV == nil || len(st.is.Names) != n {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, name := range st.is.Names {
+		if seen[name] {
+			return nil
+		}
+		seen[name] = true
+	}
+	return st.is.Names
+}
+
+// match pairs the columns of the payloads and has the rules read the new ones.
+func (t *trial) match(bad []*column, profile *drift.Profile, foreign bool, banned map[[2]string]bool) (bool, error) {
+	if t.positional() && !foreign {
+		return t.place(bad, banned), nil
+	}
+	there := map[string]bool{}
+	for _, c := range bad {
+		there[c.name] = true
+	}
+	known := map[string]bool{}
+	var lost, candidates []*column
+	for _, c := range t.old {
+		known[c.name] = true
+		if t.usedBy(c.name) && !there[c.name] && len(c.values) > 0 {
+			lost = append(lost, c)
+		}
+	}
+	for _, c := range bad {
+		if !known[c.name] || foreign && !t.usedBy(c.name) {
+			candidates = append(candidates, c)
+		}
+	}
+	if len(lost) == 0 {
+		return true, nil
+	}
+	pairs := t.pair(lost, candidates, banned)
+	gone := map[string]bool{}
+	first := map[string]bool{}
+	for _, c := range lost {
+		to, ok := pairs[c.name]
+		if !ok {
+			gone[c.name] = true
+			continue
+		}
+		t.renames[c.name] = to
+		first[c.name] = strings.HasPrefix(to, c.name+"[") || strings.HasPrefix(to, c.name+".") // what is there in its place is no value
+		t.safe = false
+		t.say("%q is read from %q.", c.name, to)
+	}
+	remap(t.spec, t.renames, !foreign, first)
+	return t.without(gone), nil
+}
+
+// without takes out what reads columns that are gone; false if that is too much.
+func (t *trial) without(gone map[string]bool) bool {
+	fields, ok := forget(t.spec, gone)
+	if !ok || len(t.spec.Mapping) == 0 {
+		return false
+	}
+	if len(fields) > 0 {
+		t.partial, t.safe = true, false
+		t.say("Nothing fills %s any more: there is no column for it.", joined(fields))
+	}
+	return true
+}
+
+func joined(names []string) string {
+	s := ""
+	for i, n := range names {
+		if i == 8 {
+			return s + fmt.Sprintf(" and %d more", len(names)-i)
+		}
+		if i > 0 {
+			s += ", "
+		}
+		s += n
+	}
+	return s
+}
+
+// pair assigns new columns to old ones. A pair that others of the same kind could
+// replace needs a name or values that speak for it.
+func (t *trial) pair(old, new []*column, banned map[[2]string]bool) map[string]string {
+	out := map[string]string{}
+	if len(old) == 0 || len(new) == 0 {
+		return out
+	}
+	old, new = old[:min(len(old), maxSide)], new[:min(len(new), maxSide)]
+	scores, details := make([][]float64, len(old)), make([][]pair, len(old))
+	for i, a := range old {
+		scores[i], details[i] = make([]float64, len(new)), make([]pair, len(new))
+		for j, b := range new {
+			if !banned[[2]string{a.name, b.name}] {
+				details[i][j] = compare(a, b)
+				scores[i][j] = details[i][j].score
+			}
+		}
+	}
+	pairs, sum := assign(scores, alone)
+	regret := regrets(scores, alone, pairs, sum)
+	for i, j := range pairs {
+		if j < 0 || !certain(details, i, j) {
+			continue
+		}
+		out[old[i].name] = new[j].name
+		t.sure = min(t.sure, 0.5+details[i][j].score/2)
+		if regret[i] < t.margin {
+			t.margin, t.weakest = regret[i], [2]string{old[i].name, new[j].name}
+		}
+	}
+	return out
+}
+
+// certain tells whether a pair rests on more than its position.
+func certain(details [][]pair, i, j int) bool {
+	p := details[i][j]
+	if p.name >= sureName || p.known && p.overlap >= sureOverlap {
+		return true
+	}
+	for k := range details[i] {
+		if k != j && details[i][k].score > alone*0.75 {
+			return false
+		}
+	}
+	for k := range details {
+		if k != i && details[k][j].score > alone*0.75 {
+			return false
+		}
+	}
+	return true
+}
+
+// place names the columns of a payload without header so that the rules find what
+// they read.
+func (t *trial) place(bad []*column, banned map[[2]string]bool) bool {
+	declared := t.search.base.Columns
+	var old []*column
+	for i, name := range declared {
+		for _, c := range t.old {
+			if c.name == name {
+				d := *c
+				d.position = float64(i) / float64(max(len(declared)-1, 1))
+				old = append(old, &d)
+			}
+		}
+	}
+	pairs := t.pair(old, bad, banned)
+	columns := make([]string, len(bad))
+	for i, c := range bad {
+		for from, to := range pairs {
+			if to == c.name {
+				columns[i] = from
+			}
+		}
+	}
+	gone := map[string]bool{}
+	for _, name := range declared {
+		if !slices.Contains(columns, name) && t.usedBy(name) {
+			gone[name] = true
+		}
+	}
+	for i, c := range bad {
+		if columns[i] == "" {
+			columns[i] = free(c, i, columns, declared)
+		}
+	}
+	if !t.without(gone) {
+		return false
+	}
+	if len(columns) >= len(declared) && slices.Equal(columns[:len(declared)], declared) {
+		return true // appended columns need no change
+	}
+	t.spec.Input.CSV.Columns = columns
+	t.safe = false
+	t.say("The columns are %s.", joined(columns))
+	return true
+}
+
+// free is a name that no column has.
+func free(c *column, i int, taken, declared []string) string {
+	name := fmt.Sprintf("column_%d", i+1)
+	if !c.unnamed {
+		name = c.name
+	}
+	for slices.Contains(taken, name) || slices.Contains(declared, name) {
+		name += "_"
+	}
+	return name
+}

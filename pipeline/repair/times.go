@@ -1,0 +1,208 @@
+package repair
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/infer"
+	"github.com/weir-project/weir/pipeline/parse"
+)
+
+var timeFields = []string{"time", "until", "expires", "first_seen", "last_seen", "modified"}
+
+// retime gives the rules for times the layouts of the new payload. It is false if a
+// time can be read in two ways and nothing tells which is right.
+func (t *trial) retime(ctx context.Context) (ok bool, err error) {
+	for i := range t.spec.Mapping {
+		r := &t.spec.Mapping[i]
+		if !slices.Contains(timeFields, r.Field) && r.Time == nil || len(r.From) == 0 || r.Extract != "" || len(r.Transform) > 0 {
+			continue
+		}
+		values, err := t.read(ctx, r.From)
+		if err != nil {
+			return false, err
+		}
+		values = slices.DeleteFunc(values, func(v string) bool { return slices.Contains(r.Nulls, v) })
+		if len(values) == 0 {
+			continue
+		}
+		if ok, err := t.retimeRule(ctx, r, values); !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// likely is the share of values that a layout must read and that must lie in the
+// window, and by how much one reading must be better than the other.
+const (
+	likely  = 0.9
+	clearly = 0.2
+)
+
+func (t *trial) retimeRule(ctx context.Context, r *v1alpha1.MappingRule, values []string) (ok bool, err error) {
+	spec := r.Time
+	if spec == nil {
+		spec = &v1alpha1.TimeSpec{Layouts: []string{"iso8601"}}
+	}
+	read, within, err := t.reads(ctx, spec, values)
+	if err != nil {
+		return false, err
+	}
+	if read >= likely && within >= read-0.1 {
+		return true, nil
+	}
+	layouts, other := infer.TimesOf(values)
+	if len(layouts) == 0 {
+		return true, nil // no times: the dry run will tell
+	}
+	best, safe := withLayouts(spec, layouts), true
+	bestRead, bestWithin, err := t.reads(ctx, best, values)
+	if err != nil {
+		return false, err
+	}
+	if other != nil {
+		second := withLayouts(spec, other)
+		secondRead, secondWithin, err := t.reads(ctx, second, values)
+		switch {
+		case err != nil:
+			return false, err
+		case secondWithin >= bestWithin+clearly:
+			best, bestRead, bestWithin = second, secondRead, secondWithin
+		case bestWithin < secondWithin+clearly:
+			return false, nil // 03/04: nothing tells the day from the month
+		}
+		safe = false
+	}
+	if bestRead < likely || bestWithin < bestRead-0.1 || bestRead <= read && bestWithin <= within {
+		return true, nil
+	}
+	unit := slices.ContainsFunc(best.Layouts, func(l string) bool { return strings.HasPrefix(l, "unix") })
+	t.safe = t.safe && safe && !unit
+	r.Time = best
+	t.say("The times of %q are written as %s.", r.From[0], strings.Join(layoutsBeyond(spec, best), ", "))
+	return true, nil
+}
+
+// withLayouts adds layouts. Units since 1970 cannot stand beside one another: each
+// reads the numbers of all.
+func withLayouts(spec *v1alpha1.TimeSpec, layouts []string) *v1alpha1.TimeSpec {
+	out := spec.DeepCopy()
+	for _, l := range layouts {
+		if strings.HasPrefix(l, "unix") {
+			out.Layouts = slices.DeleteFunc(out.Layouts, func(o string) bool { return strings.HasPrefix(o, "unix") })
+		}
+		if !slices.Contains(out.Layouts, l) {
+			out.Layouts = append(out.Layouts, l)
+		}
+	}
+	return out
+}
+
+func layoutsBeyond(old, now *v1alpha1.TimeSpec) []string {
+	return slices.DeleteFunc(slices.Clone(now.Layouts), func(l string) bool { return slices.Contains(old.Layouts, l) })
+}
+
+// reads tells which share of values are times in the layouts, and which lie in the
+// window in which a feed's times may be.
+func (t *trial) reads(ctx context.Context, spec *v1alpha1.TimeSpec, values []string) (read, within float64, err error) {
+	p, err := parse.Compile(&v1alpha1.ParserSpec{
+		Input:     v1alpha1.InputSpec{Text: &v1alpha1.TextSpec{}},
+		Mapping:   []v1alpha1.MappingRule{{Field: "time", From: []string{"line"}, Time: spec, Required: true}},
+		Constants: map[string]string{"category": "other", "name": "x"},
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("layouts: %w", err)
+	}
+	seen := &timesSeen{from: t.window[0], to: t.window[1]}
+	text := strings.Join(values, "\n")
+	meta := t.meta
+	meta.ContentType = ""
+	if _, err := p.Parse(ctx, bytes.NewReader([]byte(text)), meta, seen, nil); err != nil && ctx.Err() != nil {
+		return 0, 0, ctx.Err()
+	}
+	n := float64(len(values))
+	return float64(seen.all) / n, float64(seen.within) / n, nil
+}
+
+type timesSeen struct {
+	from, to    time.Time
+	all, within int
+}
+
+func (s *timesSeen) Event(e *event.Event) error {
+	s.all++
+	if !e.Time.Before(s.from) && !e.Time.After(s.to) {
+		s.within++
+	}
+	return nil
+}
+
+func (s *timesSeen) Reject(*parse.Rejection) error { return nil }
+
+// nullWords are markers of nothing that publishers write.
+var nullWords = []string{"-", "--", "?", "N/A", "n/a", "NA", "na", "None", "none", "NONE", "null", "NULL", "nil", "\\N", "unknown", "UNKNOWN", "(null)", "n.a.", "NaN", "0000-00-00 00:00:00"}
+
+// renull adds the markers that the new payload writes where the old one left a cell
+// empty, for rules whose values have a kind.
+func (t *trial) renull(ctx context.Context) error {
+	for i := range t.spec.Mapping {
+		r := &t.spec.Mapping[i]
+		if len(r.From) == 0 || strings.HasPrefix(r.Field, "extra.") && r.Type == "" {
+			continue
+		}
+		values, err := t.read(ctx, r.From)
+		if err != nil {
+			return err
+		}
+		old := t.oldValues(r.From)
+		var added []string
+		for _, w := range nullWords {
+			if slices.Contains(values, w) && !slices.Contains(r.Nulls, w) && !slices.Contains(old, w) {
+				added = append(added, w)
+			}
+		}
+		if len(added) == 0 || len(old) == 0 || len(r.Nulls)+len(added) > 32 {
+			continue
+		}
+		r.Nulls = append(slices.Clone(r.Nulls), added...)
+		t.safe = false
+		t.say("%q has %s where there is no value.", r.From[0], strings.Join(added, ", "))
+	}
+	return nil
+}
+
+// resplit follows a separator inside of cells.
+func (t *trial) resplit(ctx context.Context) error {
+	for i := range t.spec.Mapping {
+		r := &t.spec.Mapping[i]
+		if r.Split == "" || len(r.From) == 0 {
+			continue
+		}
+		values, err := t.read(ctx, r.From)
+		if err != nil {
+			return err
+		}
+		if has(values, r.Split) || !has(t.oldValues(r.From), r.Split) {
+			continue
+		}
+		for _, s := range []string{";", ",", "|", " "} {
+			if s != r.Split && has(values, s) {
+				r.Split, t.safe = s, false
+				t.say("Values of %q are separated by %q.", r.From[0], s)
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func has(values []string, s string) bool {
+	return slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, s) })
+}
