@@ -310,8 +310,16 @@ constants: {category: cnc}
 	}{
 		{"a quiet quarter with weekends", bareLines, func(a *arrivals) []string { weeks(a, 90); return a.next(24*time.Hour, lines(200)) }, "[]"},
 		{"one bad day", bareLines, func(a *arrivals) []string { weeks(a, 60); return a.next(24*time.Hour, lines(5)) }, "[]"},
-		{"two bad days", bareLines, func(a *arrivals) []string { weeks(a, 63); a.next(24*time.Hour, lines(5)); return a.next(24*time.Hour, lines(5)) }, "[volume]"},
-		{"ten times more", bareLines, func(a *arrivals) []string { weeks(a, 63); a.next(24*time.Hour, lines(2000)); return a.next(24*time.Hour, lines(2000)) }, "[]"},
+		{"two bad days", bareLines, func(a *arrivals) []string {
+			weeks(a, 63)
+			a.next(24*time.Hour, lines(5))
+			return a.next(24*time.Hour, lines(5))
+		}, "[volume]"},
+		{"ten times more", bareLines, func(a *arrivals) []string {
+			weeks(a, 63)
+			a.next(24*time.Hour, lines(2000))
+			return a.next(24*time.Hour, lines(2000))
+		}, "[]"},
 		{"nothing in it", bareLines, func(a *arrivals) []string { weeks(a, 60); return a.next(24*time.Hour, "") }, "[no-records]"},
 		{"nothing in it, as sometimes", bareLines, func(a *arrivals) []string {
 			weeks(a, 9)

@@ -11,7 +11,7 @@ import (
 
 // Bounds of what a Flow remembers, and thresholds. Amounts are compared as
 // logarithms with the median of the same time of the week; the scale is robust and
-// never below a tenth, since feeds have heavy tails: with the usual three standard
+// never below a seventh, since feeds have heavy tails: with the usual three standard
 // deviations, ten alarms a year would be false.
 const (
 	keptSlot      = 8  // amounts of one time of the week
@@ -23,14 +23,14 @@ const (
 	enoughGaps = 8
 	enoughLags = 8
 
-	leastScale = 0.10
+	leastScale = 0.15
 	outlier    = 4.0  // scales, twice in a row
 	leastDrop  = 0.35 // of the logarithm: about three tenths of the records
 	slack      = 1.0  // CUSUM: what a deviation must exceed to count
 	clip       = 3.0  // and what it counts for at most
 	lasting    = 6.0  // sum of deviations that is a lasting loss
 
-	neverEmpty     = 50 // payloads with records, before one without is news
+	neverEmpty     = 30 // payloads with records, before one without is news
 	neverEmptyMany = 10 // if there are many records
 	manyRecords    = 20
 )

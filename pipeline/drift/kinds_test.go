@@ -15,7 +15,7 @@ func TestKindsOf(t *testing.T) {
 		"192.0.2.0/24": CIDR4, "192.0.2.0/33": Text, "2001:db8::/32": CIDR6, "2001:db8::/129": Text,
 		"192.0.2.1:443": IPPort, "[2001:db8::1]:443": IPPort, "192.0.2.1:99999": Text,
 		"192.0.2.1-192.0.2.9": IPRange, "192.0.2.1 - 192.0.2.9": IPRange, "2001:db8::1-2001:db8::9": IPRange,
-		"http://example.com/a": URL, "hxxps://example[.]com/a": URL, "HTTP://192.0.2.1:8080/x y": URL, "hxxp[:]//example.com": URL,
+		"http://example.com/a": URL, "hxxps://example[.]com/a": URL, "HTTP://192.0.2.1:8080/x y": Text, "hxxp[:]//example.com": URL,
 		"example.com": FQDN, "_dmarc.example.com": FQDN, "example[.]com": FQDN, "xn--e1afmkfd.xn--p1ai": FQDN, "example.com.": FQDN,
 		"-a.example.com": Text, "1.2.a4": Text, "a..b": Text, "v1.2.3": Text, "localhost": Text,
 		"a@example.com": Email, "a@b": Text, "@example.com": Text,

@@ -75,6 +75,14 @@ func merge(base, now *Column) Column {
 		return m
 	}
 	m.Doubt, m.Missing = kindDoubt(base, now), missingDoubt(base, now)
+	if now.Values+now.Empty == 0 {
+		// What is gone does not become usual before it was told.
+		old := *base
+		old.Unseen = min(base.Unseen+now.Absent, maxBaseline)
+		if old.Unseen < maxUnseen {
+			return old
+		}
+	}
 	if now.Values < minNow {
 		m.Sketch = base.Sketch
 	}
@@ -105,6 +113,9 @@ func merge(base, now *Column) Column {
 	}
 	return m
 }
+
+// maxUnseen is how many records without a value make it usual that there is none.
+const maxUnseen = 2048
 
 // anchored is how many values make an anchor.
 const anchored = 1024

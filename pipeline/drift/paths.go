@@ -74,8 +74,9 @@ func (c *comparison) vanished(in *Column) bool {
 		return true
 	}
 	// A path that not all records have may be missing from a payload, unless that
-	// is too much of a coincidence and something else came in the same moment.
-	return fewer(there, there+base.Absent, 0, c.now.Looked) < c.partial && c.anyNewPath(plainPath(in.Name))
+	// is too much of a coincidence: in many records, or as something else came.
+	p := fewer(there, there+base.Absent, 0, base.Unseen+c.now.Looked)
+	return p < c.partial || p < 10*c.whole && c.anyNewPath(plainPath(in.Name))
 }
 
 // anyNewPath tells whether a path beside the given one is new.
@@ -115,9 +116,8 @@ func (c *comparison) unlisted(in *Column, path string) bool {
 	return p != nil && p.Records >= minBefore
 }
 
-// reportUnlisted breaks if the single value is not read as if it were in a list.
 func (c *comparison) reportUnlisted(in *Column, path string) {
-	c.explain(in.Name, status.Finding{Code: CodePathType, Path: in.Name, Breaking: c.now.Rejected*20 > c.now.Events,
+	c.explain(in.Name, status.Finding{Code: CodePathType, Path: in.Name, Breaking: true,
 		Before: c.describe(c.base, in.Name), After: c.describe(c.now, in.Name),
 		Sentence: fmt.Sprintf("%q was a list of values and is a single one now.", path)})
 }

@@ -110,6 +110,8 @@ type Column struct {
 	Values int64 `json:"values"`
 	Empty  int64 `json:"empty,omitempty"`
 	Absent int64 `json:"absent,omitempty"`
+	// Unseen counts the records of paths since one had a value.
+	Unseen int64 `json:"unseen,omitempty"`
 	// Kinds of the values that are not empty.
 	Kinds Counts `json:"kinds"`
 	// Layouts of the timestamps among them.

@@ -23,20 +23,12 @@ type Profiler struct {
 	names   int // bytes of names so far
 	buf     [maxLayout * 4]byte
 	onKey   func(path, typ string) bool
-	// first are the hashes of the first records, seen how often each came again.
-	first   []uint64
-	seen    [maxFirst]uint8
+	rerun   rerun
 	dated   bool
 	newest  time.Time
 	arrived time.Time
 	times   times
 }
-
-// maxFirst is how many records are looked for again.
-const (
-	maxFirst = 8
-	minFirst = 3
-)
 
 // record is what a Profiler reads of a parse.Record.
 type record interface {
@@ -53,7 +45,7 @@ func (p *Profiler) Profile() *Profile {
 			c.Sketch = slices.Clone(Sketch(c.tally.smallest[:c.tally.hashes]))
 		}
 	}
-	p.profile.Repeated = p.repeated()
+	p.profile.Repeated = p.rerun.once()
 	p.profile.Times = p.times.sample()
 	if p.dated {
 		p.profile.Newest = int64(p.arrived.Sub(p.newest) / time.Second)
@@ -88,11 +80,11 @@ func (p *Profiler) Record(r *parse.Record) { p.observe(r) }
 
 func (p *Profiler) observe(r record) {
 	p.profile.Records++
+	p.rerun.see(r, len(p.profile.Inputs), p.profile.Records)
 	if p.profile.Records > lookAtAll && p.profile.Records%lookEvery != 0 {
 		return
 	}
 	p.profile.Looked++
-	p.again(r)
 	for i := range p.profile.Inputs {
 		c := &p.profile.Inputs[i]
 		if v, ok := r.Input(i); ok {
@@ -139,34 +131,50 @@ func (p *Profiler) key(path, typ string) bool {
 	return true
 }
 
-// again notices the first records of the payload when they come once more, as in
-// a body that was sent twice.
-func (p *Profiler) again(r record) {
-	if len(p.profile.Inputs) == 0 {
+// rerun notices that the first records of a payload come once more one after the
+// other, as in a body that was sent twice. It looks at each record, but only at
+// its first value while nothing comes again.
+type rerun struct {
+	values [firstRecords]string
+	hashes [firstRecords]uint64
+	n, at  int
+	runs   int
+}
+
+const (
+	firstRecords = 8
+	fewRecords   = 3
+)
+
+func (f *rerun) see(r record, inputs int, nr int64) {
+	if inputs == 0 {
 		return
 	}
-	var h uint64
-	for i := range min(len(p.profile.Inputs), maxFirst) {
+	value, _ := r.Input(0)
+	if nr <= firstRecords && !(f.at > 0 || f.n >= fewRecords && value == f.values[0]) {
+		f.values[f.n], f.hashes[f.n] = strings.Clone(value[:min(len(value), maxSample)]), hashOfRecord(r, inputs)
+		f.n++
+		return
+	}
+	if value = value[:min(len(value), maxSample)]; value == f.values[f.at] && hashOfRecord(r, inputs) == f.hashes[f.at] {
+		if f.at++; f.at == f.n {
+			f.at, f.runs = 0, f.runs+1
+		}
+		return
+	}
+	f.at = 0
+}
+
+func hashOfRecord(r record, inputs int) (h uint64) {
+	for i := range min(inputs, firstRecords) {
 		v, _ := r.Input(i)
 		h = h*0x9e3779b97f4a7c15 ^ xxhash.Sum64String(v)
 	}
-	switch i := slices.Index(p.first, h); {
-	case i >= 0:
-		p.seen[i] = min(p.seen[i]+1, 2)
-	case len(p.first) < maxFirst && p.profile.Records <= maxFirst:
-		p.first = append(p.first, h)
-	}
+	return h
 }
 
-// repeated tells whether each of the first records came exactly once more.
-func (p *Profiler) repeated() bool {
-	for i := range p.first {
-		if p.seen[i] != 1 {
-			return false
-		}
-	}
-	return len(p.first) >= minFirst
-}
+// once tells whether the first records came exactly once more.
+func (f *rerun) once() bool { return f.n >= fewRecords && f.runs == 1 }
 
 // event counts a record that became an event.
 func (p *Profiler) event(e *event.Event) {

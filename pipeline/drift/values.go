@@ -203,7 +203,7 @@ func (c *comparison) widened(base, now *Column) {
 	for i, name := range kindNames {
 		k := Kinds(1) << i
 		if k&(ASN|Port|CC|Int|Float|Bool|Text) != 0 || base.Kinds[i] > 0 || now.Kinds[i] < minAll ||
-			more(0, base.Values, now.Kinds[i], now.Values) > c.partial {
+			more(0, base.Values, now.Kinds[i], now.Values) > c.whole {
 			continue
 		}
 		if was == nil || k == Timestamp && !hasField(now, timeFields) {

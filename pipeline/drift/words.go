@@ -49,6 +49,9 @@ func (c *comparison) marker(base, now *Column, t Frequent) bool {
 	if typed && KindsOf(t.Value)&f.kinds != 0 && !isNull(t.Value) {
 		return false
 	}
+	if isNullWord(t.Value) {
+		return true
+	}
 	missing, were := base.Empty+base.Absent, base.Values+base.Empty+base.Absent
 	are := now.Values + now.Empty + now.Absent
 	if share(missing, were) >= minMarker && share(now.Empty+now.Absent, are) < share(missing, were)/4 &&
@@ -72,6 +75,15 @@ func (c *comparison) reportMarker(base, now *Column, t Frequent) {
 func isNull(value string) bool {
 	return slices.Contains([]string{"0", "0.0.0.0", "::", "-1", "1970-01-01", "1970-01-01 00:00:00", "1970-01-01T00:00:00Z", "0000-00-00 00:00:00",
 		"0000-00-00", "255.255.255.255"}, value)
+}
+
+// isNullWord tells whether people write a word for nothing.
+func isNullWord(value string) bool {
+	switch strings.ToLower(value) {
+	case "-", "--", "n/a", "na", "nan", "null", "nil", "none", "(none)", "(null)", "unknown", "undefined", "unspecified", "nxdomain", "?", "\\n", "not available", "not applicable":
+		return true
+	}
+	return false
 }
 
 func hasWord(top []Frequent, word string) bool {
