@@ -46,6 +46,8 @@ type plan struct {
 	settle func(t *truth, same bool)
 	// frozen: the last good payload comes again and again.
 	frozen bool
+	// late is how many payloads did not come before.
+	late int
 	// times is how many payloads are changed; 0 for all.
 	times int
 }
@@ -76,6 +78,13 @@ const (
 	anomaly  = drift.ClassAnomaly
 	cosmetic = drift.ClassCosmetic
 )
+
+// unread turns a truth into that of a change which the Parser does not see.
+func unread(t *truth, same bool) {
+	if same {
+		t.breaking, t.classes, t.paths = no, append([]string{cosmetic}, t.classes...), nil
+	}
+}
 
 func skip(reason string) (*plan, string) { return nil, reason }
 

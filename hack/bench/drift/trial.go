@@ -16,6 +16,7 @@ import (
 const (
 	learned = 30 // payloads before a change
 	shown   = 5  // payloads after it
+	outage  = 3  // payloads that do not come where a provider is down
 )
 
 // result is one change of one feed.
@@ -107,7 +108,7 @@ func learn(f *feed, seed int) (*stage, error) {
 		s.watch.accept(p, profile)
 		s.baselines.learn(s.baselines.sample(p))
 	}
-	for range shown {
+	for range shown + outage {
 		s.next = append(s.next, w.step())
 	}
 	return s, nil
@@ -115,7 +116,7 @@ func learn(f *feed, seed int) (*stage, error) {
 
 // changed is the payload with a change.
 func (s *stage) changed(p *plan, c *class, i int) *payload {
-	d := s.next[i].clone()
+	d := s.next[i+p.late].clone()
 	d.rng = newRand(s.feed.String(), c.id, s.seed, i)
 	if p.times > 0 && i >= p.times {
 		return d.write()
