@@ -75,9 +75,10 @@ func burst(d *doc) {
 	for k := range 9 {
 		for i := range n {
 			row := slices.Clone(d.rows[i])
+			earlier := time.Duration(d.rng.Int64N(int64(d.feed.period)))
 			for j := range row {
 				if row[j] != "" {
-					row[j] = another(d, &d.cols[j], row[j], k)
+					row[j] = another(d, &d.cols[j], row[j], k, earlier)
 				}
 			}
 			d.rows = append(d.rows, row)
@@ -86,10 +87,10 @@ func burst(d *doc) {
 }
 
 // another is a value like v.
-func another(d *doc, f *field, v string, k int) string {
+func another(d *doc, f *field, v string, k int, earlier time.Duration) string {
 	switch {
 	case f.isTime():
-		return stamp(readStamp(v, f.option).Add(-time.Duration(d.rng.Int64N(int64(d.feed.period)))), f.option)
+		return stamp(readStamp(v, f.option).Add(-earlier), f.option)
 	case f.kind == "list":
 		return listOf(d.rng, f.option, "")
 	case f.kind == "seq":
