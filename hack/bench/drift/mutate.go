@@ -44,6 +44,9 @@ type plan struct {
 	// settle corrects the truth when it is known whether the Parser, as it is, still
 	// gives the same events.
 	settle func(t *truth, same bool)
+	// packed: a repair must tell that the payload is to be unpacked, and read what is
+	// inside.
+	packed bool
 	// frozen: the last good payload comes again and again.
 	frozen bool
 	// late is how many payloads did not come before.

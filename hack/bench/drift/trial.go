@@ -48,7 +48,7 @@ type result struct {
 	// if there was a search at all.
 	Repairable, Searched bool
 	Place                int
-	Proposals            int
+	proposals            []repair.Proposal
 	// Safe: the first proposal may be applied without asking; Wrong: it may, and
 	// must not.
 	Safe, Wrong bool
@@ -231,7 +231,7 @@ func (s *stage) mend(r *result, p *plan, w *watch, findings []status.Finding, ba
 	proposals, err := repair.Search(ctx, &repair.Problem{Spec: s.feed.spec, Baseline: w.hist.Baseline.For(w.lens), Findings: findings,
 		Good: w.last.bytes, Bad: bad.bytes, GoodMeta: w.last.meta, BadMeta: bad.meta})
 	r.Searched = true
-	r.Proposals = len(proposals)
+	r.proposals = proposals
 	if err != nil || len(proposals) == 0 {
 		return
 	}
@@ -240,10 +240,18 @@ func (s *stage) mend(r *result, p *plan, w *watch, findings []status.Finding, ba
 	if p.target != nil {
 		p.target(d)
 	}
-	want, ok := events(s.feed.spec, d.write())
+	inside := d.write()
+	want, ok := events(s.feed.spec, inside)
 	for k := range proposals[:min(3, len(proposals))] {
-		got, read := events(proposals[k].Spec, bad)
-		same := ok && read && slices.Equal(want, got)
+		read := bad
+		if p.packed {
+			if !slices.ContainsFunc(proposals[k].Changes, func(told string) bool { return strings.Contains(told, "unpack") }) {
+				continue
+			}
+			read = inside
+		}
+		got, readable := events(proposals[k].Spec, read)
+		same := ok && readable && slices.Equal(want, got)
 		if k == 0 && proposals[k].Safe {
 			r.Safe, r.Wrong = true, !same
 		}
