@@ -42,7 +42,7 @@ func (t *trial) say(format string, args ...any) {
 
 // read are the values that a rule would find in the new payload.
 func (t *trial) read(ctx context.Context, from []string) ([]string, error) {
-	byName, err := valuesOf(ctx, t.spec, from, t.bad, t.meta)
+	byName, err := Values(ctx, t.spec, from, t.bad, t.meta)
 	if err != nil {
 		return nil, err
 	}
