@@ -27,7 +27,6 @@ const (
 	CodeCharset  = "charset-changed"
 	CodeRecords  = "records-moved" // the list of records is elsewhere in the document
 	CodeLines    = "lines-changed" // lines are built otherwise
-	CodeNothing  = "no-records"
 )
 
 // Options say how to compare.
@@ -139,20 +138,24 @@ func (c *comparison) compare() ([]status.Finding, error) {
 		return nil, err
 	}
 	c.is = c.readNew()
-	found := c.inOrder(c.few(lens, drift.Compare(c.base.For(lens), c.now)))
+	found := c.inOrder(c.kinds(c.few(lens, drift.CompareOnce(c.base.For(lens), c.now))))
 	if c.failed(found) {
 		if found, err = c.explain(found); err == nil && len(found) == 0 {
 			found = append(found, c.unfit())
 		}
 		return found, err
 	}
-	if c.now.Events == 0 && c.base.Events > 0 && !drift.Breaking(found) {
+	if c.now.Events == 0 && c.base.Events > 0 && !drift.Breaking(found) && !c.retired(found) {
 		found = append(found, c.nothing())
 	}
 	if f := c.headed(); f != nil {
 		found = append(found, *f)
 	}
-	return append(c.shifted(found), c.surface()...), nil
+	separated, err := c.separators(found)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(c.shifted(found), c.types(found), separated, c.surface()), nil
 }
 
 // readNew finds out how the new payload is read. nil where it has nothing to read:
@@ -252,7 +255,7 @@ func (c *comparison) unfit() status.Finding {
 
 // nothing is the finding about a payload without records.
 func (c *comparison) nothing() status.Finding {
-	return status.Finding{Code: CodeNothing, Class: drift.ClassAnomaly, Before: records(c.base.Records), After: records(0),
+	return status.Finding{Code: drift.CodeEmpty, Class: drift.ClassAnomaly, Before: records(c.base.Records), After: records(0),
 		Sentence: fmt.Sprintf("There are no records any more; there were %d.", c.base.Records)}
 }
 
@@ -277,6 +280,9 @@ func (r *Result) finish(found []status.Finding) *Result {
 		f := &found[i]
 		if f.Class == "" {
 			f.Class = drift.ClassOf(f)
+		}
+		if f.Class == drift.ClassRetired {
+			f.Breaking = true // whoever reads the feed gets nothing any more
 		}
 		r.Breaking = r.Breaking || f.Breaking
 		if at := slices.Index(order, f.Class); at >= 0 {

@@ -51,7 +51,7 @@ func (c *comparison) explain(found []status.Finding) ([]status.Finding, error) {
 		return append(c.shifted(found), c.surface()...), nil
 	}
 	c.now, now = now, c.now
-	rest := c.few(lens, drift.Compare(c.base, c.now))
+	rest := c.few(lens, drift.CompareOnce(c.base, c.now))
 	c.now, now = now, c.now
 	if weight(rest) >= weight(found) && c.now.Events > 0 {
 		return append(c.shifted(found), c.surface()...), nil

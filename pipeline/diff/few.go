@@ -17,17 +17,23 @@ const enough = 8
 // new ones has is gone, or stands elsewhere. Values are another matter: a few of
 // them prove little.
 func (c *comparison) few(lens *drift.Lens, found []status.Finding) []status.Finding {
-	if len(c.base.Paths) == 0 || c.base.Looked < 2 || c.now.Looked < 1 || c.base.Looked >= enough && c.now.Looked >= enough {
+	if c.base.Looked < 2 || c.now.Looked < 1 || c.base.Looked >= enough && c.now.Looked >= enough {
 		return found
 	}
 	base, now := scaled(c.base), scaled(c.now)
-	for _, f := range drift.Compare(base.For(lens), now) {
-		if !aboutPaths[f.Code] || slices.ContainsFunc(found, func(g status.Finding) bool { return g.Path == f.Path }) {
+	for _, f := range drift.CompareOnce(base.For(lens), now) {
+		if !c.proved(&f) {
 			continue
 		}
-		f.Class, f.Evidence, f.Before = "", nil, samplesOf(c.base, f.Path)
-		if f.Code == drift.CodePathMissing {
-			f.Sentence = fmt.Sprintf("%q is in none of %s now; it was in all of %d.", f.Path, records(c.now.Looked), c.base.Looked)
+		at := slices.IndexFunc(found, func(g status.Finding) bool { return g.Path == f.Path })
+		if at >= 0 && (found[at].Code == f.Code || !aboutPaths[f.Code]) {
+			continue
+		}
+		f.Class, f.Evidence, f.Before, f.After = "", nil, samplesOf(c.base, f.Path), orElse(samplesOf(c.now, f.Path), f.After)
+		c.restate(&f)
+		if at >= 0 { // where a path went explains what is left at its place
+			found[at] = f
+			continue
 		}
 		found = append(found, f)
 	}
@@ -37,12 +43,68 @@ func (c *comparison) few(lens *drift.Lens, found []status.Finding) []status.Find
 	})
 }
 
+var aboutPaths = map[string]bool{drift.CodePathMissing: true, drift.CodePathMoved: true, drift.CodePathType: true}
+
+// proved tells whether a few records are enough for a finding: what is about paths,
+// and times that are all written otherwise.
+func (c *comparison) proved(f *status.Finding) bool {
+	switch was, is := columnOf(c.base, f.Path), columnOf(c.now, f.Path); {
+	case aboutPaths[f.Code]:
+		return true
+	case was == nil || is == nil:
+		return false
+	case f.Code == drift.CodeLayout:
+		return was.Values >= 2 && is.Values >= 2 || f.Breaking && c.now.Events == 0
+	}
+	return false
+}
+
+// restate says a finding with the numbers of the payload.
+func (c *comparison) restate(f *status.Finding) {
+	was, is := columnOf(c.base, f.Path), columnOf(c.now, f.Path)
+	switch f.Code {
+	case drift.CodePathMissing:
+		f.Sentence = fmt.Sprintf("%q is in none of %s now; it was in all of %d.", f.Path, records(c.now.Looked), c.base.Looked)
+	case drift.CodeLayout:
+		f.Sentence = fmt.Sprintf("Column %q had times in the layout %s and has all of them in %s now: %s became %s, for example.", f.Path,
+			layoutOf(was), layoutOf(is), firstSample(was), firstSample(is))
+	}
+}
+
+func layoutOf(c *drift.Column) string {
+	for _, l := range c.Layouts {
+		return l.Name
+	}
+	return "none"
+}
+
+func firstSample(c *drift.Column) string {
+	if len(c.Samples) == 0 {
+		return "it"
+	}
+	return fmt.Sprintf("%q", cut(c.Samples[0], 64))
+}
+
+func columnOf(p *drift.Profile, name string) *drift.Column {
+	for i := range p.Inputs {
+		if p.Inputs[i].Name == name {
+			return &p.Inputs[i]
+		}
+	}
+	return nil
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
 // samplesOf shows some of the values of a column or path.
 func samplesOf(p *drift.Profile, name string) string {
-	for i := range p.Inputs {
-		if c := &p.Inputs[i]; c.Name == name && len(c.Samples) > 0 {
-			return list(c.Samples)
-		}
+	if c := columnOf(p, name); c != nil && len(c.Samples) > 0 {
+		return list(c.Samples)
 	}
 	return ""
 }
@@ -53,8 +115,6 @@ func records(n int64) string {
 	}
 	return fmt.Sprintf("%d records", n)
 }
-
-var aboutPaths = map[string]bool{drift.CodePathMissing: true, drift.CodePathMoved: true, drift.CodePathType: true}
 
 // scaled is a profile as if its records had been there several times.
 func scaled(p *drift.Profile) *drift.Profile {
@@ -80,6 +140,11 @@ func scaledColumns(columns []drift.Column, n int64) []drift.Column {
 		c.Values, c.Empty, c.Absent = n*c.Values, n*c.Empty, n*c.Absent
 		for k := range c.Kinds {
 			c.Kinds[k] *= n
+		}
+		c.Split, c.Unsplit, c.Lost = n*c.Split, n*c.Unsplit, n*c.Lost
+		c.Top = slices.Clone(c.Top)
+		for k := range c.Top {
+			c.Top[k].Count *= n
 		}
 		c.Layouts = slices.Clone(c.Layouts)
 		for k := range c.Layouts {

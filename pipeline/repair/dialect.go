@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/infer"
 )
 
@@ -54,8 +55,16 @@ func Dialect(in *v1alpha1.InputSpec, to *infer.Reading, columns []string) v1alph
 		out.XML.Records = new.XML.Records
 	case out.HTML != nil && new.HTML != nil:
 		out.HTML.Records = new.HTML.Records
+		if out.HTML.Header != v1alpha1.HeaderNone && len(out.HTML.Fields) == 0 && areValues(to.Names) {
+			out.HTML.Header, out.HTML.Columns = v1alpha1.HeaderNone, columns
+		}
 	}
 	return out
+}
+
+// areValues tells whether what stands where names should are values.
+func areValues(names []string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return drift.KindsOf(n)&strong != 0 })
 }
 
 func dialectOf(csv, to *v1alpha1.CSVSpec, columns []string, preamble int) {
@@ -102,8 +111,13 @@ func inputChanges(a, b *v1alpha1.InputSpec) (changes []string, safe bool) {
 		say(false, "The records are at %q.", b.JSON.Records)
 	case a.XML != nil && a.XML.Records != b.XML.Records:
 		say(false, "The records are at %s.", b.XML.Records)
-	case a.HTML != nil && a.HTML.Records != b.HTML.Records:
-		say(false, "The rows are those of %q.", b.HTML.Records)
+	case a.HTML != nil:
+		if a.HTML.Records != b.HTML.Records {
+			say(false, "The rows are those of %q.", b.HTML.Records)
+		}
+		if a.HTML.Header != b.HTML.Header {
+			say(false, "The names of the columns are %s.", whereIs(b.HTML.Header))
+		}
 	}
 	return changes, safe
 }

@@ -57,7 +57,7 @@ func nameScore(a, b string) float64 {
 	case x == y && x != "":
 		return 0.97
 	default:
-		s := 0.0
+		s := inside(a, b)
 		la, lb := last(a), last(b)
 		if pa, pb := plain(la), plain(lb); pa == pb && pa != "" {
 			s = 0.92 // the same leaf, elsewhere
@@ -66,6 +66,19 @@ func nameScore(a, b string) float64 {
 		}
 		return max(s, wordsScore(la, lb))
 	}
+}
+
+// inside tells how likely the value at a path moved into an object or array that is
+// there now.
+func inside(a, b string) float64 {
+	rest, ok := strings.CutPrefix(b, a)
+	switch {
+	case !ok || rest == "" || rest[0] != '.' && rest[0] != '[':
+		return 0
+	case slices.Contains([]string{"[0]", ".value", ".name", ".text", ".#text", ".id", ".content", "[0].value"}, rest):
+		return 0.92
+	}
+	return 0.8
 }
 
 func alike(x, y string) bool {

@@ -38,7 +38,7 @@ type column struct {
 }
 
 // madeUp are names that say nothing but the position.
-var madeUp = regexp.MustCompile(`^(?:column|col|field|c|f)_?\d+_*$`)
+var madeUp = regexp.MustCompile(`^(?:(?:column|col|field|c|f)_?\d+_*|line)$`)
 
 const maxDistinct = 4096
 

@@ -91,7 +91,7 @@ func (st *start) columns(ctx context.Context) ([]*column, *drift.Profile, error)
 		Mapping: []v1alpha1.MappingRule{{Field: "name", Value: &never, When: "false", Required: true}}}
 	positional := st.positional() && !st.foreign
 	if positional {
-		probe.Input.CSV.Columns = []string{"column_1"}
+		*columnsIn(&probe.Input) = []string{"column_1"}
 	}
 	lens, err := drift.NewLens(probe)
 	if err != nil {
@@ -107,26 +107,37 @@ func (st *start) columns(ctx context.Context) ([]*column, *drift.Profile, error)
 		for i := range min(width(profile), maxSide) {
 			names = append(names, fmt.Sprintf("column_%d", i+1))
 		}
-		probe.Input.CSV.Columns = names
+		*columnsIn(&probe.Input) = names
 	}
 	bad, err := columnsOf(ctx, probe, names, st.bad, st.meta)
 	if err != nil {
 		return nil, nil, err
 	}
-	if positional {
-		told := st.told(len(bad))
-		for i, c := range bad {
-			if c.unnamed = told == nil; told != nil {
-				c.name = told[i]
-			}
+	told := st.told(len(bad))
+	for i, c := range bad {
+		if positional && told != nil {
+			c.name = told[i]
 		}
+		// Names that were made up after the values say nothing more than these.
+		c.unnamed = c.unnamed || positional && told == nil ||
+			st.foreign && st.is.Names == nil && (st.spec.Input.CSV != nil || st.spec.Input.Text != nil)
 	}
 	return bad, profile, nil
 }
 
-func (t *trial) positional() bool {
-	return t.spec.Input.CSV != nil && t.spec.Input.CSV.Header == v1alpha1.HeaderNone
+// columnsIn are the names that an input gives to columns without names, nil if they
+// have some.
+func columnsIn(in *v1alpha1.InputSpec) *[]string {
+	switch {
+	case in.CSV != nil && in.CSV.Header == v1alpha1.HeaderNone:
+		return &in.CSV.Columns
+	case in.HTML != nil && in.HTML.Header == v1alpha1.HeaderNone && len(in.HTML.Fields) == 0:
+		return &in.HTML.Columns
+	}
+	return nil
 }
+
+func (t *trial) positional() bool { return columnsIn(&t.spec.Input) != nil }
 
 // told are the names that the payload itself gives its columns, nil if it does not.
 func (st *start) told(n int) []string {
@@ -152,11 +163,14 @@ func (t *trial) match(bad []*column, profile *drift.Profile, foreign bool, banne
 	for _, c := range bad {
 		there[c.name] = true
 	}
+	if foreign {
+		t.typed()
+	}
 	known := map[string]bool{}
 	var lost, candidates []*column
 	for _, c := range t.old {
 		known[c.name] = true
-		if t.usedBy(c.name) && !there[c.name] && len(c.values) > 0 {
+		if t.usedBy(c.name) && !there[c.name] && len(c.values) > 0 && !t.within(c.name, there) {
 			lost = append(lost, c)
 		}
 	}
@@ -184,6 +198,46 @@ func (t *trial) match(bad []*column, profile *drift.Profile, foreign bool, banne
 	}
 	remap(t.spec, t.renames, !foreign, first)
 	return t.without(gone), nil
+}
+
+// within tells whether what is inside of an array or object, as before, is there.
+func (t *trial) within(name string, there map[string]bool) bool {
+	return slices.ContainsFunc(t.old, func(c *column) bool {
+		rest, inside := strings.CutPrefix(c.name, name)
+		return inside && rest != "" && (rest[0] == '[' || rest[0] == '.') && there[c.name]
+	})
+}
+
+// typed gives extras the types that JSON gave them, where all values are text now.
+func (t *trial) typed() {
+	if json := t.search.spec.Input.JSON != nil || t.search.spec.Input.JSONLines != nil; !json || t.spec.Input.JSON != nil || t.spec.Input.JSONLines != nil {
+		return
+	}
+	types := map[string]v1alpha1.ExtraType{"number": v1alpha1.ExtraNumber, "boolean": v1alpha1.ExtraBoolean, "bool": v1alpha1.ExtraBoolean}
+	for i := range t.spec.Mapping {
+		r := &t.search.spec.Mapping[min(i, len(t.search.spec.Mapping)-1)]
+		if !strings.HasPrefix(r.Field, "extra.") || r.Type != "" || len(r.From) == 0 {
+			continue
+		}
+		path := t.base.Paths[strings.TrimPrefix(strings.TrimPrefix(r.From[0], "$"), ".")]
+		if path == nil {
+			continue
+		}
+		for name, typ := range types {
+			if path.Types[name] == 0 || path.Types["string"] > 0 {
+				continue
+			}
+			if typ == v1alpha1.ExtraNumber && t.whole(r.From[0]) {
+				typ = v1alpha1.ExtraInteger
+			}
+			t.spec.Mapping[i].Type = typ
+		}
+	}
+}
+
+// whole tells whether the old values of a column were whole numbers.
+func (t *trial) whole(name string) bool {
+	return !slices.ContainsFunc(t.oldValues([]string{name}), func(v string) bool { return strings.Trim(v, "-0123456789") != "" })
 }
 
 // without takes out what reads columns that are gone; false if that is too much.
@@ -233,8 +287,9 @@ func (t *trial) pair(old, new []*column, banned map[[2]string]bool) map[string]s
 	}
 	pairs, sum := assign(scores, alone)
 	regret := regrets(scores, alone, pairs, sum)
+	sure := certain(details, pairs)
 	for i, j := range pairs {
-		if j < 0 || !certain(details, i, j) {
+		if !sure[i] {
 			continue
 		}
 		out[old[i].name] = new[j].name
@@ -246,23 +301,40 @@ func (t *trial) pair(old, new []*column, banned map[[2]string]bool) map[string]s
 	return out
 }
 
-// certain tells whether a pair rests on more than its position.
-func certain(details [][]pair, i, j int) bool {
-	p := details[i][j]
-	if p.name >= sureName || p.known && p.overlap >= sureOverlap {
-		return true
+// certain tells which pairs rest on more than their position: on names, on values, or
+// on that all others of the kind have their partners.
+func certain(details [][]pair, pairs []int) []bool {
+	sure := make([]bool, len(pairs))
+	taken := map[int]bool{}
+	for again := true; again; {
+		again = false
+		for i, j := range pairs {
+			if j < 0 || sure[i] {
+				continue
+			}
+			p := details[i][j]
+			if p.name >= sureName || p.known && p.overlap >= sureOverlap || !rivals(details, i, j, sure, taken) {
+				sure[i], taken[j], again = true, true, true
+			}
+		}
 	}
+	return sure
+}
+
+// rivals tells whether another column without a certain partner could be one of the
+// pair.
+func rivals(details [][]pair, i, j int, sure []bool, taken map[int]bool) bool {
 	for k := range details[i] {
-		if k != j && details[i][k].score > alone*0.75 {
-			return false
+		if k != j && !taken[k] && details[i][k].score > alone*0.75 {
+			return true
 		}
 	}
 	for k := range details {
-		if k != i && details[k][j].score > alone*0.75 {
-			return false
+		if k != i && !sure[k] && details[k][j].score > alone*0.75 {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // place names the columns of a payload without header so that the rules find what
@@ -278,6 +350,9 @@ func (t *trial) place(bad []*column, banned map[[2]string]bool) bool {
 				old = append(old, &d)
 			}
 		}
+	}
+	if inPlace(old, bad, declared) {
+		return true
 	}
 	pairs := t.pair(old, bad, banned)
 	columns := make([]string, len(bad))
@@ -305,9 +380,34 @@ func (t *trial) place(bad []*column, banned map[[2]string]bool) bool {
 	if len(columns) >= len(declared) && slices.Equal(columns[:len(declared)], declared) {
 		return true // appended columns need no change
 	}
-	t.spec.Input.CSV.Columns = columns
+	*columnsIn(&t.spec.Input) = columns
 	t.safe = false
 	t.say("The columns are %s.", joined(columns))
+	return true
+}
+
+// inPlace tells whether every column is where it was: its values are of the kind
+// that they were, and no other column has them.
+func inPlace(old, bad []*column, declared []string) bool {
+	if len(bad) < len(declared) {
+		return false
+	}
+	for _, a := range old {
+		at := slices.Index(declared, a.name)
+		b := bad[at]
+		if len(a.values) == 0 || len(b.values) == 0 {
+			continue
+		}
+		if !fits(a, b) || 1-divergence(a.kinds, b.kinds) < 0.7 || !b.unnamed && !a.unnamed && nameScore(a.name, b.name) < sureName {
+			return false
+		}
+		here := overlap(a, b)
+		for k, c := range bad {
+			if k != at && fits(a, c) && overlap(a, c) > max(here, sureOverlap) {
+				return false
+			}
+		}
+	}
 	return true
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/infer"
 	"github.com/weir-project/weir/pipeline/parse"
@@ -60,7 +61,9 @@ func (t *trial) retimeRule(ctx context.Context, r *v1alpha1.MappingRule, values 
 	}
 	layouts, other := infer.TimesOf(values)
 	if len(layouts) == 0 {
-		return true, nil // no times: the dry run will tell
+		if layouts, err = t.rareLayout(ctx, values); err != nil || len(layouts) == 0 {
+			return err == nil, err // no times: the dry run will tell
+		}
 	}
 	best, safe := withLayouts(spec, layouts), true
 	bestRead, bestWithin, err := t.reads(ctx, best, values)
@@ -88,6 +91,24 @@ func (t *trial) retimeRule(ctx context.Context, r *v1alpha1.MappingRule, values 
 	r.Time = best
 	t.say("The times of %q are written as %s.", r.From[0], strings.Join(layoutsBeyond(spec, best), ", "))
 	return true, nil
+}
+
+// rareLayouts are tried on what does not look like a time. All values must be times of
+// the window in one of them.
+var rareLayouts = []string{"%Y%m%d%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y%m%d %H:%M:%S", "%Y%m%d%H%M", "%Y%m%d", "%Y-%m-%d-%H:%M:%S", "%Y-%m-%d_%H:%M:%S",
+	"%Y-%m-%d-%H-%M-%S", "%d%m%Y", "%Y/%j", "%b %d %H:%M:%S %Y", "unix_auto", "windows"}
+
+func (t *trial) rareLayout(ctx context.Context, values []string) ([]string, error) {
+	for _, l := range rareLayouts {
+		_, within, err := t.reads(ctx, &v1alpha1.TimeSpec{Layouts: []string{l}}, values)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err == nil && within >= likely:
+			return []string{l}, nil
+		}
+	}
+	return nil, nil
 }
 
 // withLayouts adds layouts. Units since 1970 cannot stand beside one another: each
@@ -178,22 +199,25 @@ func (t *trial) renull(ctx context.Context) error {
 	return nil
 }
 
-// resplit follows a separator inside of cells.
+// listFields are the fields that may have several values.
+var listFields = []string{"ip", "cves"}
+
+// resplit follows a separator inside of cells, also where a list was an array.
 func (t *trial) resplit(ctx context.Context) error {
 	for i := range t.spec.Mapping {
 		r := &t.spec.Mapping[i]
-		if r.Split == "" || len(r.From) == 0 {
+		if len(r.From) == 0 || r.Split == "" && !slices.Contains(listFields, r.Field) {
 			continue
 		}
 		values, err := t.read(ctx, r.From)
 		if err != nil {
 			return err
 		}
-		if has(values, r.Split) || !has(t.oldValues(r.From), r.Split) {
+		if r.Split != "" && (has(values, r.Split) || !has(t.oldValues(r.From), r.Split)) {
 			continue
 		}
 		for _, s := range []string{";", ",", "|", " "} {
-			if s != r.Split && has(values, s) {
+			if s != r.Split && listed(values, s) {
 				r.Split, t.safe = s, false
 				t.say("Values of %q are separated by %q.", r.From[0], s)
 				break
@@ -201,6 +225,27 @@ func (t *trial) resplit(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// listed tells whether some values are lists whose parts are of one telling kind, and
+// the others are single values of it.
+func listed(values []string, separator string) bool {
+	lists := 0
+	for _, v := range values {
+		if v == "" || v[0] == '[' || v[0] == '{' {
+			return false
+		}
+		parts := strings.Split(v, separator)
+		for _, p := range parts {
+			if drift.KindsOf(p)&strong == 0 {
+				return false
+			}
+		}
+		if len(parts) > 1 {
+			lists++
+		}
+	}
+	return lists > 0
 }
 
 func has(values []string, s string) bool {

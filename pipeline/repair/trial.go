@@ -42,7 +42,7 @@ func (t *trial) say(format string, args ...any) {
 
 // read are the values that a rule would find in the new payload.
 func (t *trial) read(ctx context.Context, from []string) ([]string, error) {
-	byName, err := valuesOf(ctx, t.spec, from, t.bad, t.meta)
+	byName, err := Values(ctx, t.spec, from, t.bad, t.meta)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (t *trial) finish(ctx context.Context) (*Proposal, error) {
 	p.Patch, p.Changes = patch, append(slices.Clone(t.unpacking), t.changes...)
 	p.Events, p.Rejected = run.events, run.rejected
 	p.Confidence = t.confidence(run)
-	p.Safe = t.safe && !t.partial && run.rejected == 0 && t.margin >= smallMargin
+	p.Safe = t.safe && t.packed == "" && !t.partial && run.rejected == 0 && t.margin >= smallMargin
 	return p, nil
 }
 
@@ -154,11 +154,27 @@ func (t *trial) fit(ctx context.Context) (bool, error) {
 		if !t.usedBy(old.name) || len(c.values) < 2 || len(old.values) < 2 || old.telling == 0 {
 			continue
 		}
-		if old.telling&^drift.Timestamp != 0 && !fits(old, c) {
+		if old.telling&^drift.Timestamp != 0 && !fits(old, t.parted(c)) {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// parted is a column with the first parts of its values, where a rule takes them
+// apart.
+func (t *trial) parted(c *column) *column {
+	for _, r := range t.spec.Mapping {
+		if r.Split == "" || !slices.Contains(r.From, c.name) {
+			continue
+		}
+		values := make([]string, len(c.values))
+		for i, v := range c.values {
+			values[i], _, _ = strings.Cut(v, r.Split)
+		}
+		return newColumn(c.name, 0, 1, values)
+	}
+	return c
 }
 
 func (t *trial) newName(old string) string {

@@ -19,9 +19,9 @@ import (
 // maxValues is how many records are looked at for the values of the columns.
 const maxValues = 2000
 
-// valuesOf reads the columns or paths of a payload: for each name its values by
+// Values reads the columns or paths of a payload: for each name its values by
 // record, "" where there is none. What the input cannot read has no values.
-func valuesOf(ctx context.Context, spec *v1alpha1.ParserSpec, names []string, data []byte, m parse.Meta) (map[string][]string, error) {
+func Values(ctx context.Context, spec *v1alpha1.ParserSpec, names []string, data []byte, m parse.Meta) (map[string][]string, error) {
 	probe := &v1alpha1.ParserSpec{Input: *spec.Input.DeepCopy(), Explode: spec.Explode, Constants: map[string]string{"category": "other"}}
 	out := make(map[string][]string, len(names))
 	for i, name := range names[:min(len(names), maxSide)] {
@@ -112,7 +112,7 @@ func learn(ctx context.Context, lens *drift.Lens, data []byte, m parse.Meta) (*d
 
 // columnsOf are the columns of a payload, read with an input.
 func columnsOf(ctx context.Context, spec *v1alpha1.ParserSpec, names []string, data []byte, m parse.Meta) ([]*column, error) {
-	values, err := valuesOf(ctx, spec, names, data, m)
+	values, err := Values(ctx, spec, names, data, m)
 	if err != nil {
 		return nil, err
 	}

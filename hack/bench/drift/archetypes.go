@@ -130,9 +130,9 @@ var archetypes = []archetype{
 		fd("dns", 90, "timestamp first:space >time; ip ip >ip!; port port >dport; hostname fqdn ?0.3; min_amplification float >extra.amplification; asn asn >asn", tuning, filed("2006-01-02-scan_dns-example.csv")),
 	}},
 	{"stix", stix, []feed{
-		fd("ips", 100, "id uuid >id; created first:iso >created; modified last:iso; name family >name; pattern ip >ip!; valid_from first:iso >time; labels list:tag type=list >labels; confidence score type=int >confidence", churn(0.2)),
-		fd("domains", 400, "id uuid >id; created first:iso >created; modified last:iso; name family >name; description text >description; pattern fqdn >fqdn!; valid_from first:iso >time; labels list:tag type=list >labels"),
-		fd("hashes", 12, "id uuid >id; created first:iso >created; modified last:iso; name family >name; pattern sha256 >sha256!; valid_from first:iso >time"),
-		fd("urls", 60, "id uuid >id; created first:iso >created; modified last:iso; name family >name; pattern url >url!; valid_from first:iso >time; confidence score type=int", tuning),
+		fd("ips", 100, "id uuid >id; created first:iso >created; modified last:iso >modified; name family >name; pattern ip >ip!; valid_from first:iso >time; labels list:tag type=list >labels; confidence score type=int >confidence", churn(0.2)),
+		fd("domains", 400, "id uuid >id; created first:iso >created; modified last:iso >modified; name family >name; description text >description; pattern fqdn >fqdn!; valid_from first:iso >time; labels list:tag type=list >labels"),
+		fd("hashes", 12, "id uuid >id; created first:iso >created; modified last:iso >modified; name family >name; pattern sha256 >sha256!; valid_from first:iso >time"),
+		fd("urls", 60, "id uuid >id; created first:iso >created; modified last:iso >modified; name family >name; pattern url >url!; valid_from first:iso >time; confidence score type=int", tuning),
 	}},
 }

@@ -2,14 +2,18 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"time"
 )
 
 // controls are what must not be called a change.
 var controls = []class{
 	{"c0", "nothing", func(*mutation) (*plan, string) { return &plan{change: asIs, truth: truth{what: "nothing"}}, "" }},
-	{"c1", "weekend dip", func(*mutation) (*plan, string) {
-		return &plan{times: 2, truth: truth{what: "40 % fewer records, twice"}, change: func(d *doc) { d.rows = d.rows[:len(d.rows)*6/10] }}, ""
+	{"c1", "weekend dip", func(c *mutation) (*plan, string) {
+		share := 60 + c.r.IntN(31)
+		return &plan{times: 2, truth: truth{what: "10 to 40 % fewer records, twice"}, change: func(d *doc) {
+			d.rows = d.rows[:len(d.rows)*share/100]
+		}}, ""
 	}},
 	{"c2", "tenfold burst", func(*mutation) (*plan, string) {
 		return &plan{times: 1, truth: truth{what: "ten times as many records, once"}, change: burst}, ""
@@ -48,10 +52,17 @@ var controls = []class{
 		}}, ""
 	}},
 	{"c7", "outage of three periods", func(*mutation) (*plan, string) {
-		return &plan{truth: truth{what: "three payloads did not come"}, change: func(d *doc) { d.now = d.now.Add(3 * d.feed.period) }}, ""
+		return &plan{late: outage, change: asIs, truth: truth{what: "three payloads did not come"}}, ""
 	}},
 	{"c8", "an hour later (daylight saving)", func(*mutation) (*plan, string) {
-		return &plan{truth: truth{what: "an hour later from now on"}, change: func(d *doc) { d.now = d.now.Add(time.Hour) }}, ""
+		return &plan{truth: truth{what: "an hour later from now on"}, change: func(d *doc) {
+			d.now = d.now.Add(time.Hour)
+			for j := range d.cols {
+				if f := &d.cols[j]; f.isTime() {
+					d.each(j, func(_ int, v string) string { return stamp(readStamp(v, f.option).Add(time.Hour), f.option) })
+				}
+			}
+		}}, ""
 	}},
 	{"c9", "the same payload once more", func(*mutation) (*plan, string) {
 		return &plan{frozen: true, times: 1, truth: truth{what: "the same payload once more"}, change: asIs}, ""
@@ -61,17 +72,30 @@ var controls = []class{
 // burst makes ten of each record, of which nine are new.
 func burst(d *doc) {
 	n := len(d.rows)
-	for range 9 {
+	for k := range 9 {
 		for i := range n {
 			row := slices.Clone(d.rows[i])
+			earlier := time.Duration(d.rng.Int64N(int64(d.feed.period)))
 			for j := range row {
-				f := &d.cols[j]
-				if row[j] == "" || f.isTime() || f.kind == "list" || f.kind == "seq" {
-					continue
+				if row[j] != "" {
+					row[j] = another(d, &d.cols[j], row[j], k, earlier)
 				}
-				row[j] = scalar(d.rng, f.kind, f.option)
 			}
 			d.rows = append(d.rows, row)
 		}
 	}
+}
+
+// another is a value like v.
+func another(d *doc, f *field, v string, k int, earlier time.Duration) string {
+	switch {
+	case f.isTime():
+		return stamp(readStamp(v, f.option).Add(-earlier), f.option)
+	case f.kind == "list":
+		return listOf(d.rng, f.option, "")
+	case f.kind == "seq":
+		n, _ := strconv.Atoi(v)
+		return strconv.Itoa(n + (k+1)*1_000_000)
+	}
+	return scalar(d.rng, f.kind, f.option)
 }

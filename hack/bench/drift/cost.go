@@ -15,6 +15,8 @@ type cost struct {
 	Ratio float64
 	// Small is the ratio for feeds of less than 100 records, Large for the others.
 	Small, Large float64
+	// Profiled is the ratio without judging and accepting.
+	Profiled float64
 	// Parse and Watch are times of one payload on average.
 	Parse, Watch time.Duration
 	// Median and Most bytes of state of a feed.
@@ -23,14 +25,15 @@ type cost struct {
 
 // times of one feed.
 type times struct {
-	plain, watched time.Duration
-	state          int
+	plain, profiled, watched time.Duration
+	state                    int
 }
 
 // measureCost reads the same payloads with the Parser alone and as the monitor
-// does. It uses one processor, and the best of three runs.
+// does. It uses one processor, and the best of five runs.
 func measureCost() (*cost, error) {
 	var plain, watched [2]time.Duration
+	var profiled time.Duration
 	var states []int
 	n := 0
 	for _, f := range allFeeds() {
@@ -48,10 +51,12 @@ func measureCost() (*cost, error) {
 		}
 		plain[group] += t.plain
 		watched[group] += t.watched
+		profiled += t.profiled
 		states = append(states, t.state)
 	}
 	c := &cost{Parse: (plain[0] + plain[1]) / time.Duration(n*8), Watch: (watched[0] + watched[1]) / time.Duration(n*8)}
 	c.Ratio = float64(watched[0]+watched[1]) / float64(plain[0]+plain[1])
+	c.Profiled = float64(profiled) / float64(plain[0]+plain[1])
 	c.Small, c.Large = float64(watched[0])/float64(plain[0]), float64(watched[1])/float64(plain[1])
 	c.Median, c.Most = medianOf(states)
 	return c, nil
@@ -79,8 +84,8 @@ func timeFeed(f *feed) (*times, error) {
 	for range 8 {
 		payloads = append(payloads, world.step().write())
 	}
-	t := &times{plain: 1 << 62, watched: 1 << 62, state: w.bytes()}
-	for range 3 {
+	t := &times{plain: 1 << 62, profiled: 1 << 62, watched: 1 << 62, state: w.bytes()}
+	for range 5 {
 		c, err := w.fork()
 		if err != nil {
 			return nil, err
@@ -92,6 +97,13 @@ func timeFeed(f *feed) (*times, error) {
 			}
 		}
 		t.plain = min(t.plain, time.Since(begin))
+		begin = time.Now()
+		for _, p := range payloads {
+			if _, err := c.lens.Parse(context.Background(), bytes.NewReader(p.bytes), p.meta, nothing{}, c.lens.Profiler()); err != nil {
+				return nil, err
+			}
+		}
+		t.profiled = min(t.profiled, time.Since(begin))
 		begin = time.Now()
 		for _, p := range payloads {
 			profile, _, err := c.judge(p)

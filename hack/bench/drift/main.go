@@ -6,18 +6,20 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 )
 
 type options struct {
 	seeds, years      int
-	svg, json         string
+	svg, json, doc    string
 	class, archetype  string
 	one               string
 	tune, verbose     bool
@@ -30,6 +32,7 @@ func main() {
 	flag.IntVar(&o.years, "years", 20, "feed-years in which nothing changes")
 	flag.StringVar(&o.svg, "svg", "", "file for the picture of what is taken for what")
 	flag.StringVar(&o.json, "json", "", "file for all results")
+	flag.StringVar(&o.doc, "doc", "", "page to write the figures into")
 	flag.StringVar(&o.class, "class", "", "only this class of changes, a number")
 	flag.StringVar(&o.archetype, "archetype", "", "only this archetype")
 	flag.StringVar(&o.one, "case", "", "archetype/feed/class/seed: show this case")
@@ -74,6 +77,11 @@ func bench(o *options) error {
 			return err
 		}
 	}
+	if o.doc != "" {
+		if err := document(o.doc, &out); err != nil {
+			return err
+		}
+	}
 	if o.json != "" {
 		data, err := json.MarshalIndent(&out, "", " ")
 		if err != nil {
@@ -82,6 +90,25 @@ func bench(o *options) error {
 		return os.WriteFile(o.json, data, 0o644) //nolint:gosec // figures for everybody
 	}
 	return nil
+}
+
+// document puts the figures between two comments of a page.
+func document(file string, out *outcome) error {
+	const begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
+	page, err := os.ReadFile(file) //nolint:gosec // the page that was asked for
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(page), begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		return fmt.Errorf("%s has no %q and %q", file, strings.TrimSpace(begin), end)
+	}
+	var b bytes.Buffer
+	b.WriteString(before + begin + "```\n")
+	report(&b, out, false)
+	b.WriteString("```\n" + end + after)
+	return os.WriteFile(file, b.Bytes(), 0o644) //nolint:gosec // a page for everybody
 }
 
 // each runs n jobs on all processors and returns the first error.
@@ -137,6 +164,7 @@ func trials(o *options) ([]*result, error) {
 				if err != nil {
 					return err
 				}
+				r.proposals = nil // they are large
 				results[i] = append(results[i], r)
 			}
 		}

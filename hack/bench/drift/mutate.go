@@ -44,8 +44,13 @@ type plan struct {
 	// settle corrects the truth when it is known whether the Parser, as it is, still
 	// gives the same events.
 	settle func(t *truth, same bool)
+	// packed: a repair must tell that the payload is to be unpacked, and read what is
+	// inside.
+	packed bool
 	// frozen: the last good payload comes again and again.
 	frozen bool
+	// late is how many payloads did not come before.
+	late int
 	// times is how many payloads are changed; 0 for all.
 	times int
 }
@@ -76,6 +81,13 @@ const (
 	anomaly  = drift.ClassAnomaly
 	cosmetic = drift.ClassCosmetic
 )
+
+// unread turns a truth into that of a change which the Parser does not see.
+func unread(t *truth, same bool) {
+	if same {
+		t.breaking, t.classes, t.paths = no, append([]string{cosmetic}, t.classes...), nil
+	}
+}
 
 func skip(reason string) (*plan, string) { return nil, reason }
 

@@ -28,10 +28,13 @@ func otherFormat(c *mutation) (*plan, string) {
 }
 
 func wrapped(c *mutation) (*plan, string) {
+	p := &plan{packed: true, target: asIs, truth: truth{breaking: yes, classes: []string{hard}, repair: true, what: "a gzip file"}}
+	pack := gzipped
 	if c.r.IntN(2) == 0 {
-		return &plan{truth: truth{breaking: yes, classes: []string{hard}, what: "a zip file"}, change: func(d *doc) { d.bytes = zipped }}, ""
+		p.what, pack = "a zip file", zipped
 	}
-	return &plan{truth: truth{breaking: yes, classes: []string{hard}, what: "a gzip file"}, change: func(d *doc) { d.bytes = gzipped }}, ""
+	p.change = func(d *doc) { d.bytes = pack }
+	return p, ""
 }
 
 func zipped(b []byte) []byte {

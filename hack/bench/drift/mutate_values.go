@@ -95,7 +95,7 @@ func timeMeaning(c *mutation) (*plan, string) {
 	first := c.pick(func(f *field) bool { return f.kind == "first" })
 	last := c.pick(func(f *field) bool { return f.kind == "last" })
 	if first != nil && last != nil && (first.target != "" || last.target != "") {
-		return &plan{truth: truth{breaking: either, classes: []string{semantic, silent, hard}, paths: append(c.names(first), c.names(last)...),
+		return &plan{settle: unread, truth: truth{breaking: either, classes: []string{semantic, silent, hard}, paths: append(c.names(first), c.names(last)...),
 			what: first.name + " and " + last.name + " changed their meaning"}, change: func(d *doc) {
 			a, b := d.col(first.name), d.col(last.name)
 			for i := range d.rows {
@@ -110,7 +110,7 @@ func timeMeaning(c *mutation) (*plan, string) {
 	if f == nil {
 		return skip("no time is mapped")
 	}
-	return &plan{truth: truth{breaking: either, classes: []string{semantic}, paths: c.names(f), what: f.name + " is when the list was made"},
+	return &plan{settle: unread, truth: truth{breaking: either, classes: []string{semantic}, paths: c.names(f), what: f.name + " is when the list was made"},
 		change: func(d *doc) {
 			d.each(d.col(f.name), func(int, string) string { return stamp(d.now.Add(-time.Minute), f.option) })
 		}}, ""

@@ -40,8 +40,8 @@ func report(w io.Writer, o *outcome, verbose bool) {
 	reportBaselines(w, s, o.Years)
 	reportClasses(w, s)
 	if c := o.Cost; c != nil {
-		fmt.Fprintf(w, "\ncost: %.2f times plain parsing (%.2f below 100 records, %.2f above); %s instead of %s a payload\n",
-			c.Ratio, c.Small, c.Large, c.Watch, c.Parse)
+		fmt.Fprintf(w, "\ncost: %.2f times plain parsing (%.2f below 100 records, %.2f above), %.2f of it without judging; %s instead of %s a payload\n",
+			c.Ratio, c.Small, c.Large, c.Profiled, c.Watch, c.Parse)
 		fmt.Fprintf(w, "state of a feed: median %d bytes, most %d\n", c.Median, c.Most)
 	}
 	if verbose {
@@ -184,7 +184,8 @@ func show(w io.Writer, name string) error {
 	if err := s.settle(p, c); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s: %s\nwant %s at %s, breaking %d\n", name, r.What, strings.Join(r.Expected, "|"), strings.Join(r.Paths, "|"), r.Breaking)
+	fmt.Fprintf(w, "%s: %s\nwant %s at %s, breaking: %s\n", name, r.What, strings.Join(r.Expected, "|"),
+		strings.Join(r.Paths, "|"), [...]string{"no", "yes", "either"}[r.Breaking])
 	i := max(r.Delay, 1) - 1
 	fmt.Fprintf(w, "\nbefore:\n%s\n\nafter:\n%s\n\n", head(s.watch.last.bytes), head(s.changed(p, c, i).bytes))
 	for i := range findings {
@@ -192,7 +193,12 @@ func show(w io.Writer, name string) error {
 		fmt.Fprintf(w, "%s %s %q breaking=%v: %s\n", drift.ClassOf(g), g.Code, g.Path, g.Breaking, g.Sentence)
 	}
 	fmt.Fprintf(w, "detected %v, payload %d, %s; repair: %d proposals, right one %d, safe %v, wrong %v\n", r.Detected, r.Delay, orNone(r.Found),
-		r.Proposals, r.Place, r.Safe, r.Wrong)
+		len(r.proposals), r.Place, r.Safe, r.Wrong)
+	for k := range r.proposals {
+		q := &r.proposals[k]
+		fmt.Fprintf(w, "  %d: confidence %.3f, margin %.3f, safe %v, %d events, %d rejected: %s\n     %s\n", k+1, q.Confidence, q.Margin, q.Safe,
+			q.Events, q.Rejected, strings.Join(q.Changes, " "), q.Patch)
+	}
 	for k, alarm := range r.Baselines {
 		fmt.Fprintf(w, "  %s: %v\n", baselineNames[k], alarm)
 	}

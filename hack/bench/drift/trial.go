@@ -16,6 +16,7 @@ import (
 const (
 	learned = 30 // payloads before a change
 	shown   = 5  // payloads after it
+	outage  = 3  // payloads that do not come where a provider is down
 )
 
 // result is one change of one feed.
@@ -47,7 +48,7 @@ type result struct {
 	// if there was a search at all.
 	Repairable, Searched bool
 	Place                int
-	Proposals            int
+	proposals            []repair.Proposal
 	// Safe: the first proposal may be applied without asking; Wrong: it may, and
 	// must not.
 	Safe, Wrong bool
@@ -107,7 +108,7 @@ func learn(f *feed, seed int) (*stage, error) {
 		s.watch.accept(p, profile)
 		s.baselines.learn(s.baselines.sample(p))
 	}
-	for range shown {
+	for range shown + outage {
 		s.next = append(s.next, w.step())
 	}
 	return s, nil
@@ -115,7 +116,7 @@ func learn(f *feed, seed int) (*stage, error) {
 
 // changed is the payload with a change.
 func (s *stage) changed(p *plan, c *class, i int) *payload {
-	d := s.next[i].clone()
+	d := s.next[i+p.late].clone()
 	d.rng = newRand(s.feed.String(), c.id, s.seed, i)
 	if p.times > 0 && i >= p.times {
 		return d.write()
@@ -230,7 +231,7 @@ func (s *stage) mend(r *result, p *plan, w *watch, findings []status.Finding, ba
 	proposals, err := repair.Search(ctx, &repair.Problem{Spec: s.feed.spec, Baseline: w.hist.Baseline.For(w.lens), Findings: findings,
 		Good: w.last.bytes, Bad: bad.bytes, GoodMeta: w.last.meta, BadMeta: bad.meta})
 	r.Searched = true
-	r.Proposals = len(proposals)
+	r.proposals = proposals
 	if err != nil || len(proposals) == 0 {
 		return
 	}
@@ -239,10 +240,18 @@ func (s *stage) mend(r *result, p *plan, w *watch, findings []status.Finding, ba
 	if p.target != nil {
 		p.target(d)
 	}
-	want, ok := events(s.feed.spec, d.write())
+	inside := d.write()
+	want, ok := events(s.feed.spec, inside)
 	for k := range proposals[:min(3, len(proposals))] {
-		got, read := events(proposals[k].Spec, bad)
-		same := ok && read && slices.Equal(want, got)
+		read := bad
+		if p.packed {
+			if !slices.ContainsFunc(proposals[k].Changes, func(told string) bool { return strings.Contains(told, "unpack") }) {
+				continue
+			}
+			read = inside
+		}
+		got, readable := events(proposals[k].Spec, read)
+		same := ok && readable && slices.Equal(want, got)
 		if k == 0 && proposals[k].Safe {
 			r.Safe, r.Wrong = true, !same
 		}

@@ -47,9 +47,10 @@ func newWorld(f *feed, seed ...any) *world {
 // step lets one period pass and returns the payload at its end.
 func (w *world) step() *doc {
 	w.now = w.now.Add(w.feed.period).Add(time.Duration(w.rng.IntN(240)-120) * time.Second)
-	w.level += 0.01 * student(w.rng)
+	w.level += 0.02 * math.Sqrt(w.feed.period.Hours()/24) * student(w.rng)
 	w.level = max(-0.4, min(0.6, w.level))
-	target := float64(w.feed.size) * math.Exp(w.level+0.08*w.feed.churn/0.15*math.Max(-3, math.Min(3, student(w.rng)))*0.5) * w.burst
+	noise := 0.27 * w.feed.churn * max(-8, min(8, student(w.rng))) // events come by chance, lists are kept
+	target := float64(w.feed.size) * math.Exp(w.level+noise) * w.burst
 	if w.feed.churn >= 0.3 {
 		target *= w.weekday[w.now.Weekday()]
 	}
@@ -58,7 +59,7 @@ func (w *world) step() *doc {
 		w.entries = append(w.entries, w.newEntry())
 	}
 	if extra := len(w.entries) - max(int(target*1.1), 5); extra > 0 {
-		w.entries = slices.Delete(w.entries, 0, extra)
+		w.entries = w.entries[:len(w.entries)-extra]
 	}
 	return w.payload()
 }
