@@ -30,7 +30,7 @@ const (
 	clip       = 3.0  // and what it counts for at most
 	lasting    = 6.0  // sum of deviations that is a lasting loss
 
-	neverEmpty     = 30 // payloads with records, before one without is news
+	neverEmpty     = 20 // payloads with records, before one without is news
 	neverEmptyMany = 10 // if there are many records
 	manyRecords    = 20
 )
@@ -154,7 +154,7 @@ func (f *Flow) Overdue(at time.Time, digest string) *status.Finding {
 		gaps[i] = float64(g)
 	}
 	slices.Sort(gaps)
-	most := max(3*gaps[len(gaps)/2], 2*gaps[len(gaps)-1])
+	most := max(4*gaps[len(gaps)/2], 3*gaps[len(gaps)-1])
 	silent := at.Sub(f.Changed)
 	if silent.Seconds() <= most {
 		return nil

@@ -3,6 +3,7 @@ package drift
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/pipeline/status"
@@ -25,7 +26,7 @@ var (
 // instead: that the feed is over, or why it is refused.
 func checkNotice(c *comparison) {
 	now := c.now
-	if now.Events > 0 && !c.hardlyAny() || now.Head == "" || c.base != nil && c.base.Events == 0 && c.base.Payloads > 0 {
+	if now.Events > 0 && !c.hardlyAny() && now.anyValue() || now.Head == "" || c.base != nil && c.base.Events == 0 && c.base.Payloads > 0 {
 		return
 	}
 	for line := range strings.SplitSeq(now.Head, "\n") {
@@ -47,9 +48,15 @@ func checkNotice(c *comparison) {
 			return
 		}
 	}
-	if errorMember.MatchString(now.Head) && (now.Unreadable != "" || now.Rejected > 0) && len(now.Head) < maxHead {
+	if errorMember.MatchString(now.Head) && len(now.Head) < maxHead &&
+		(now.Unreadable != "" || now.Rejected > 0 || !now.anyValue() && !strings.Contains(now.Head, "[")) {
 		c.refuse(excerptOf([]byte(now.Head)))
 	}
+}
+
+// anyValue tells whether a mapped column or path has a value.
+func (p *Profile) anyValue() bool {
+	return slices.ContainsFunc(p.Inputs, func(in Column) bool { return in.Values > 0 })
 }
 
 // hardlyAny tells whether a payload has a record or two where there were many: a

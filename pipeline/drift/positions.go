@@ -175,7 +175,8 @@ func align(a, b []*Column) []int {
 	}
 	gain := func(i, j int) float64 {
 		if s := similarity(a[i], b[j]); s >= different {
-			return s
+			common, _ := a[i].Sketch.shared(b[j].Sketch)
+			return s + common/2 // of columns of one kind the values decide
 		}
 		return -1
 	}

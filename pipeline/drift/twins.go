@@ -9,7 +9,7 @@ import (
 // Columns of one kind cannot be told apart by their kinds, but most lists have the
 // same indicators again: the values tell where a column went.
 const (
-	minShared = 8    // values that a sketch must know of
+	minShared = 4    // values that a sketch must know of
 	stillHere = 0.05 // share of its old values that a column keeps at most, if it moved
 	wentThere = 0.3  // share that the other column has at least
 )
