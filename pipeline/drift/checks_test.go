@@ -329,7 +329,7 @@ constants: {category: cnc}
 		}, "[]"},
 		{"the same for a month", bareLines, func(a *arrivals) []string {
 			weeks(a, 60)
-			for range 3 {
+			for range 4 {
 				a.next(24*time.Hour, "same")
 			}
 			return a.next(24*time.Hour, "same")

@@ -48,9 +48,6 @@ func (c *comparison) lostPaths() map[string]bool {
 			c.reportUnlisted(in, path)
 		case c.vanished(in) && !c.covered(in, hasPath):
 			c.reportVanished(in, path, taken)
-		case c.staysAway(in) && !c.covered(in, hasPath):
-			c.explain(in.Name, status.Finding{Code: CodeEmptied, Path: in.Name, Breaking: in.Required, Before: c.describe(c.base, in.Name),
-				Sentence: fmt.Sprintf("%q has been in no record for some time%s.", in.Name, fills(in))})
 		}
 	}
 	return taken
@@ -85,13 +82,6 @@ func (c *comparison) vanished(in *Column) bool {
 func (c *comparison) absence(base *Column) float64 {
 	there := base.Values + base.Empty
 	return fewer(there, there+base.Absent, 0, base.Unseen+c.now.Looked)
-}
-
-// staysAway tells whether a path that only some records have is missing for longer
-// than one payload, and than chance can be.
-func (c *comparison) staysAway(in *Column) bool {
-	base := c.known(in.Name)
-	return base != nil && in.Values+in.Empty == 0 && base.Unseen > 0 && c.absence(base) < c.partial
 }
 
 // anyNewPath tells whether a path beside the given one is new.

@@ -45,7 +45,7 @@ func (c *comparison) marker(base, now *Column, t Frequent) bool {
 		return false
 	}
 	f, _, _ := expectation(base)
-	typed := f != nil && f.kinds&Text == 0
+	typed := f != nil && f.telling()
 	if typed && KindsOf(t.Value)&f.kinds != 0 && !isNull(t.Value) {
 		return false
 	}
@@ -54,7 +54,7 @@ func (c *comparison) marker(base, now *Column, t Frequent) bool {
 	}
 	missing, were := base.Empty+base.Absent, base.Values+base.Empty+base.Absent
 	are := now.Values + now.Empty + now.Absent
-	if share(missing, were) >= minMarker && share(now.Empty+now.Absent, are) < share(missing, were)/4 &&
+	if fewer(missing, were, now.Empty+now.Absent, are) <= c.partial && share(now.Empty+now.Absent, are) < share(missing, were)/4 &&
 		share(n, are) > share(missing, were)/2 && share(n, are) < 2*share(missing, were) {
 		return true
 	}
