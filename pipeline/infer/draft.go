@@ -110,9 +110,16 @@ func (d *drafting) mapColumns() {
 	d.followLike(planned)
 	all, times := d.proposals(planned)
 	all = d.askForName(d.resolve(all))
+	d.withoutSource(all)
 	for i := range all {
 		planned[all[i].column] = true
+		for _, c := range all[i].also {
+			planned[c] = true
+		}
 	}
+	all = slices.DeleteFunc(all, func(p proposal) bool {
+		return p.field == "extra" && slices.ContainsFunc(all, func(o proposal) bool { return slices.Contains(o.also, p.column) })
+	})
 	d.urlOfParts(all)
 	d.rangeOfAddresses(all)
 	d.withoutAddress(all)
@@ -208,9 +215,10 @@ func (d *drafting) add(p *proposal) {
 	rule := p.rule
 	rule.Field = p.field
 	if rule.Expr == "" && rule.From == nil {
-		rule.From = []string{c.name}
+		rule.From = p.names()
 	}
 	d.nullsOf(c, &rule)
+	d.mergedNulls(p, &rule)
 	switch {
 	case isIdentity(p.field) && p.field != "target", p.rule.Extract != "", p.field == "category":
 	case p.field == "name" || p.field == "target":
@@ -224,7 +232,9 @@ func (d *drafting) add(p *proposal) {
 	case "ip":
 		d.addressRule(p, &rule)
 	case "asn", "cc", "rdns":
-		rule.When = d.withAddress()
+		if d.spec.Explode == nil || rule.When == "" {
+			rule.When = d.withAddress()
+		}
 	}
 	d.plan(rule, Choice{About: c.name, Field: rule.Field, Chosen: rule.Field, Confidence: p.confidence, Reason: p.reason, Alternatives: p.others})
 	for _, r := range p.more {

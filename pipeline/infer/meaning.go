@@ -261,7 +261,7 @@ func (d *drafting) askForName(all []proposal) []proposal {
 
 // mayName reports whether the values may be names of threats.
 func (c *column) mayName() bool {
-	if !c.kindIs(drift.Text) || c.nonNull == 0 || c.array || c.wordy() > 8 || c.maxLength() > 120 {
+	if !c.kindIs(drift.Text) || c.kind&strongKinds != 0 || c.nonNull == 0 || c.array || c.wordy() > 8 || c.maxLength() > 120 {
 		return false
 	}
 	return mayName.any(c.words) && !c.kindWords() || c.unnamed && c.share(drift.CC|drift.Bool|proto) < 0.5

@@ -22,6 +22,8 @@ type proposal struct {
 	rule v1alpha1.MappingRule
 	// more are rules for what else is in the value.
 	more []v1alpha1.MappingRule
+	// also are columns that have the value in other records.
+	also []*column
 	// keep: the column also goes to extra as it is.
 	keep bool
 }
@@ -193,7 +195,6 @@ func (c *column) kindNames() string {
 }
 
 func (d *drafting) proposeAddress(c *column) []proposal {
-	w := append(slices.Clone(c.words), c.parents...)
 	if c.array || inList(c.name) && d.others(c, ipKinds) {
 		return d.proposeAddresses(c)
 	}
@@ -204,11 +205,13 @@ func (d *drafting) proposeAddress(c *column) []proposal {
 		return one("extra", 0.7, "the name says that it is another address")
 	case set("start begin first from end stop last to").any(c.words) && d.has(ipKinds, 2):
 		return one("extra", 0.7, "it is one end of a range of addresses")
-	case destWords.any(w) && d.hasSource(c):
+	case c.end() == destEnd && d.hasSource(c):
 		return one("dip", 0.9, "the values are addresses, and another column has the source")
+	case set("dst dest destination daddr").any(c.words) && d.hasPlainAddress(c):
+		return one("dip", 0.85, "the values are addresses of a destination, and another column has the address that it is about")
 	case set("ip address ipaddress ipv4 addr").only(c.words):
 		return one("ip", 0.97, "the values are addresses")
-	case sourceWords.any(w):
+	case c.end() == sourceEnd:
 		return one("ip", 0.96, "the values are addresses of a source")
 	case addressWords.any(c.words):
 		return one("ip", 0.93, "the values are addresses")
@@ -239,7 +242,15 @@ func (c *column) local() bool {
 // hasSource reports whether another column has addresses of a source.
 func (d *drafting) hasSource(not *column) bool {
 	return slices.ContainsFunc(d.columns, func(c *column) bool {
-		return c != not && c.kindIs(ipKinds) && (sourceWords.any(c.words) || sourceWords.any(c.parents)) && !destWords.any(c.words)
+		return c != not && c.kindIs(ipKinds) && c.end() == sourceEnd
+	})
+}
+
+// hasPlainAddress reports whether another column has addresses, and its name says
+// nothing but that.
+func (d *drafting) hasPlainAddress(not *column) bool {
+	return slices.ContainsFunc(d.columns, func(c *column) bool {
+		return c != not && c.kindIs(ipKinds) && !c.array && addressWords.only(c.words) && c.end() == noEnd
 	})
 }
 
@@ -355,15 +366,18 @@ func (d *drafting) resolve(all []proposal) []proposal {
 			taken[field] = &proposal{column: c, field: field, confidence: 1}
 		}
 	}
-	var out []proposal
+	out := make([]proposal, 0, len(all)) // with its room from the start: taken points into it
 	for i := range all {
 		p := &all[i]
 		first, dup := taken[p.field]
 		if p.field == "extra" || p.field == "extra.network" && !dup || !dup {
-			if p.field != "extra" {
-				taken[p.field] = p
-			}
 			out = append(out, *p)
+			if p.field != "extra" {
+				taken[p.field] = &out[len(out)-1]
+			}
+			continue
+		}
+		if merge(first, p) {
 			continue
 		}
 		if p.field == "name" && p.confidence < first.confidence-0.1 || p.field == "category" {
@@ -377,7 +391,7 @@ func (d *drafting) resolve(all []proposal) []proposal {
 		loser.reason = fmt.Sprintf("%s, but %s has %s", p.reason, first.column.name, p.field)
 		loser.field, loser.rule = "extra", v1alpha1.MappingRule{}
 		loser.confidence = 0.65
-		if first.confidence-p.confidence < 0.02 && first.column.words != nil {
+		if first.confidence-p.confidence < 0.02 && first.column.words != nil && !same(first.column, p.column) {
 			loser.confidence = 0.5
 		}
 		out = append(out, loser)

@@ -69,17 +69,22 @@ func (d *drafting) requireName() {
 
 // filled is the share of records that have a value for the rule.
 func (d *drafting) filled(p *planned) float64 {
-	c := d.column(p.choice.About)
-	if c == nil || len(c.values) == 0 {
+	var from []*column
+	for _, name := range append([]string{p.choice.About}, p.rule.From...) {
+		if c := d.column(name); c != nil {
+			from = append(from, c)
+		}
+	}
+	if len(from) == 0 || len(from[0].values) == 0 {
 		return 0
 	}
 	n := 0
-	for _, v := range c.values {
-		if v != "" && !slices.Contains(c.nulls, v) {
+	for i := range from[0].values {
+		if slices.ContainsFunc(from, func(c *column) bool { return c.has(i) }) {
 			n++
 		}
 	}
-	return float64(n) / float64(len(c.values))
+	return float64(n) / float64(len(from[0].values))
 }
 
 func (d *drafting) column(name string) *column {

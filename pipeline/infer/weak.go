@@ -44,7 +44,7 @@ func (d *drafting) proposeOfHost(c *column) []proposal {
 		return one("proto", 0.93, "the values are transport protocols")
 	case slices.Contains(w, "tlp"):
 		return one("tlp", 0.9, "the name says TLP")
-	case destWords.any(w) && (asnWords.any(w) || countryWords.any(w)) && d.hasSource(c):
+	case c.end() == destEnd && (asnWords.any(w) || countryWords.any(w)) && d.hasSource(c):
 		return one("extra", 0.8, "it is about the destination; the event has a field for that of the source only")
 	case c.share(drift.ASN) >= mostly:
 		return c.proposeASN()
@@ -111,12 +111,12 @@ func isCount(c *column) bool {
 func (d *drafting) proposePort(c *column) []proposal {
 	other := slices.ContainsFunc(d.columns, func(o *column) bool { return o != c && portWords.any(o.words) && o.share(drift.Port) >= mostly })
 	switch {
-	case set("src source sport spt srcport client").any(c.words):
+	case c.end() == sourceEnd || set("sport spt srcport").any(c.words):
 		if other {
 			return one("sport", 0.93, "the values are ports of a source")
 		}
 		return one("sport", 0.65, "the values are ports of a source")
-	case other && !destWords.any(c.words) && !set("dport dpt dstport").any(c.words):
+	case other && c.end() != destEnd && !set("dport dpt dstport").any(c.words):
 		return one("dport", 0.8, "the values are ports")
 	}
 	return one("dport", 0.94, "the values are ports")
