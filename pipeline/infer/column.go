@@ -25,6 +25,8 @@ type column struct {
 	distinct map[string]int
 	// JSON types.
 	array, number, boolean, nested bool
+	// relative is the end that the other columns make of it.
+	relative end
 	// unnamed: the name is made up.
 	unnamed bool
 	// defanged values occur; wild ones begin with *. .

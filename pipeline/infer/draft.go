@@ -108,6 +108,7 @@ func (d *drafting) categorized() bool {
 func (d *drafting) mapColumns() {
 	planned := map[*column]bool{}
 	d.followLike(planned)
+	d.relate()
 	all, times := d.proposals(planned)
 	all = d.askForName(d.resolve(all))
 	d.withoutSource(all)
@@ -343,6 +344,9 @@ func (d *drafting) hostOfURL() {
 	}
 	for _, f := range fields {
 		rule := v1alpha1.MappingRule{Field: f, From: []string{u.name}, Transform: []v1alpha1.Transform{v1alpha1.TransformURLHost}, OnInvalid: v1alpha1.InvalidDrop}
+		if u == d.fields["observable"] {
+			rule.When = pick(d.allHave(u), "", d.celHas(u)+" && ") + d.celName(u) + `.contains("/")`
+		}
 		d.plan(rule, Choice{About: u.name, Field: f, Chosen: "the host of the URL", Confidence: 0.85, Reason: "no other column has it"})
 	}
 }

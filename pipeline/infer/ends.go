@@ -19,6 +19,9 @@ const (
 // end is what the name says, or else the object that the column lies in, the
 // nearest first: client.port, destination.geo.asn.
 func (c *column) end() end {
+	if c.relative != noEnd {
+		return c.relative
+	}
 	if e := endOf(c.words); e != noEnd {
 		return e
 	}
@@ -38,6 +41,23 @@ func endOf(words []string) end {
 		return sourceEnd
 	}
 	return noEnd
+}
+
+// relate turns remote and local around where another column has the machine that
+// a record is about: remote is then what it talks to.
+func (d *drafting) relate() {
+	local, remote := set("local"), set("remote")
+	if !slices.ContainsFunc(d.columns, func(c *column) bool { return local.any(c.words) && c.nonNull > 0 }) || !d.hasPlainAddress(nil) {
+		return
+	}
+	for _, c := range d.columns {
+		switch {
+		case remote.any(c.words):
+			c.relative = destEnd
+		case local.any(c.words):
+			c.relative = sourceEnd
+		}
+	}
 }
 
 // disjoint reports whether no record has values of both columns: they are two

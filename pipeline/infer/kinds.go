@@ -38,6 +38,9 @@ func kindsOf(s string) kinds {
 	}
 	plain := refang(s)
 	k := drift.KindsOf(plain)
+	if k&(drift.Int|drift.Float) != 0 && epochLayout(plain) != "" {
+		k |= drift.Timestamp
+	}
 	switch {
 	case k&drift.FQDN != 0 && !likeName(plain):
 		return kinds(k&^drift.FQDN | drift.Text)

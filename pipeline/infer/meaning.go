@@ -39,7 +39,7 @@ func (c *column) longest() int {
 
 // isScore reports whether a number says how sure the publisher is.
 func isScore(c *column) bool {
-	if set("cvss cvss2 cvss3 epss base count port size percentile version severity").any(c.words) {
+	if set("cvss cvss2 cvss3 epss base count port size percentile version severity").any(c.words) || set("cvss epss").any(c.parents) {
 		return false
 	}
 	return set("confidence reliability certainty score trust probability fraud").any(c.words) ||

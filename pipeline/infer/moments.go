@@ -15,7 +15,7 @@ func (d *drafting) isTime(c *column) bool {
 	if c.array || !c.kindIs(drift.Timestamp) && c.share(drift.Timestamp) < 0.5 {
 		return false
 	}
-	if c.share(drift.Int) >= mostly {
+	if c.share(drift.Int|drift.Float) >= mostly {
 		return (timeWords.any(c.words) || firstWords.any(c.words) || lastWords.any(c.words) || expireWords.any(c.words)) &&
 			!set("id ids size bytes count").any(c.words)
 	}
@@ -39,6 +39,8 @@ func momentOf(c *column, inExploded bool) moment {
 		m.role = "expires"
 	case otherTime.any(w), strings.HasPrefix(c.name, "_"), inList(c.name) && !inExploded:
 		m.role = "other"
+	case set("closed ended finished").any(w), set("end stop").any(w) && timeWords.any(w) && !inExploded:
+		m.role = "until"
 	case lastWords.any(w):
 		m.role = "last"
 		m.rank = pick(set("seen online active reported sighting report activity").any(append(slices.Clone(w), c.parents...)), 0, 1)
@@ -102,6 +104,9 @@ func (d *drafting) putTimes(byRole map[string][]moment) map[*column]bool {
 	}
 	if main != last && last != nil && last.rank%3 == 0 {
 		put(last, "last_seen", 0.85, "the name says that it is the last time")
+	}
+	if end := head(byRole["until"]); main != nil && main.role != "last" {
+		put(end, "until", 0.8, "the name says that it is the end of what was seen")
 	}
 	put(head(byRole["expires"]), "expires", 0.85, "the name says that it is the end")
 	return used

@@ -166,6 +166,10 @@ func (d *drafting) proposeEnd(c *column) []proposal {
 func (d *drafting) proposeMixed(c *column) []proposal {
 	confidence := 0.85
 	if c.share(drift.URL|drift.FQDN|bareURL|ipKinds|hostPort) == 1 && urlWords.any(c.words) && !refWords.any(c.words) {
+		if c.share(ipKinds|hostPort) > 0 {
+			// An address alone is no URL; observable tells them apart.
+			return one("observable", 0.9, "the values are URLs, and hosts")
+		}
 		return []proposal{{field: "url", confidence: 0.9, reason: "the values are URLs, some without a scheme",
 			rule: v1alpha1.MappingRule{Expr: fmt.Sprintf(`%[1]s.contains("://") ? %[1]s : "http://" + %[1]s`, d.celName(c))}}}
 	}
@@ -207,7 +211,7 @@ func (d *drafting) proposeAddress(c *column) []proposal {
 		return one("extra", 0.7, "it is one end of a range of addresses")
 	case c.end() == destEnd && d.hasSource(c):
 		return one("dip", 0.9, "the values are addresses, and another column has the source")
-	case set("dst dest destination daddr").any(c.words) && d.hasPlainAddress(c):
+	case (set("dst dest destination daddr").any(c.words) || c.relative == destEnd) && d.hasPlainAddress(c):
 		return one("dip", 0.85, "the values are addresses of a destination, and another column has the address that it is about")
 	case set("ip address ipaddress ipv4 addr").only(c.words):
 		return one("ip", 0.97, "the values are addresses")

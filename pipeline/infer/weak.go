@@ -2,8 +2,10 @@ package infer
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
 )
 
@@ -50,6 +52,8 @@ func (d *drafting) proposeOfHost(c *column) []proposal {
 		return c.proposeASN()
 	case c.share(drift.CC) >= mostly:
 		return c.proposeCC()
+	case asnWords.only(c.words) && c.share(drift.ASN) >= 0.3:
+		return []proposal{{field: "asn", confidence: 0.8, reason: "the values are AS numbers, and what stands for none", rule: v1alpha1.MappingRule{Extract: `(?i)^(?:AS)?(\d+)$`}}}
 	}
 	return nil
 }
@@ -105,7 +109,23 @@ func isCount(c *column) bool {
 		return false
 	}
 	least, _, ok := c.numbers()
+	if c.rowNumbers() {
+		return false
+	}
 	return ok && least >= 0 && !c.kindIs(drift.Timestamp) || ok && least >= 0 && slices.Contains(c.words, "count")
+}
+
+// rowNumbers reports whether the values count the records: 1, 2, 3.
+func (c *column) rowNumbers() bool {
+	last := -1
+	for _, v := range c.values {
+		n, err := strconv.Atoi(v)
+		if err != nil || last >= 0 && n != last+1 || last < 0 && n > 1 {
+			return false
+		}
+		last = n
+	}
+	return len(c.values) > 1
 }
 
 func (d *drafting) proposePort(c *column) []proposal {

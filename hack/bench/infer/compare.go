@@ -265,18 +265,19 @@ func readFields(spec *v1alpha1.ParserSpec) map[string]bool {
 func (r *result) judge(want, got *outcome, d *infer.Draft, columns func(string) bool) {
 	pairs, more := align(want.events, got.events)
 	fields := map[string]bool{}
-	drafted := byColumn(pairs, 1, "confidence")
+	drafted := setsConfidence(d) || byColumn(pairs, 1, "confidence")
 	for _, p := range pairs {
-		if !drafted {
+		if !drafted && (len(d.Parser.Spec.Mapping) > 0 || p[0]["confidence"] != p[1]["confidence"]) {
 			delete(p[1], "confidence") // the one that is the default
 		}
 		for f := range p[0] {
-			if columns(f) || f == "category" {
+			if columns(f) || f == "category" || f != "confidence" && p[1][f] == p[0][f] {
 				fields[f] = true
 			} else {
 				delete(p[0], f)
 			}
 		}
+		withoutHosts(p)
 		for f := range p[1] {
 			fields[f] = true
 		}
@@ -285,7 +286,6 @@ func (r *result) judge(want, got *outcome, d *infer.Draft, columns func(string) 
 		switch {
 		case f == "category":
 			r.category, r.chosen = judgeCategory(pairs, d)
-		case ofURL(f, pairs):
 		case !strings.HasPrefix(f, "extra."):
 			r.units = append(r.units, judgeField(f, pairs, d))
 		}
@@ -295,18 +295,19 @@ func (r *result) judge(want, got *outcome, d *infer.Draft, columns func(string) 
 	r.more = more
 }
 
-// ofURL reports whether a field is only there because the draft takes the host out
-// of URLs: it is no column that was given a meaning.
-func ofURL(f string, pairs [][2]map[string]string) bool {
-	if f != "fqdn" && f != "address.ip" {
-		return false
-	}
-	for _, p := range pairs {
-		if v := p[1][f]; p[0][f] != v && (p[0][f] != "" || !strings.Contains(p[1]["url"], "://"+v)) {
-			return false
+// setsConfidence reports whether a rule of the draft reads it.
+func setsConfidence(d *infer.Draft) bool {
+	return slices.ContainsFunc(d.Parser.Spec.Mapping, func(r v1alpha1.MappingRule) bool { return r.Field == "confidence" })
+}
+
+// withoutHosts removes the values that are only there because the draft takes the
+// host out of URLs: they are no column that was given a meaning.
+func withoutHosts(p [2]map[string]string) {
+	for _, f := range []string{"fqdn", "address.ip"} {
+		if v := p[1][f]; v != "" && p[0][f] == "" && strings.Contains(p[1]["url"], "://"+v) {
+			delete(p[1], f)
 		}
 	}
-	return !slices.ContainsFunc(pairs, func(p [2]map[string]string) bool { return p[0][f] != "" })
 }
 
 // byColumn reports whether a field differs among events: it is no constant.
