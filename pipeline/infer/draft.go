@@ -62,6 +62,7 @@ func (d *drafting) build() error {
 		}
 	} else {
 		d.explode()
+		d.derive()
 		d.mapColumns()
 	}
 	d.identify()
@@ -220,6 +221,9 @@ func (d *drafting) add(p *proposal) {
 	}
 	d.nullsOf(c, &rule)
 	d.mergedNulls(p, &rule)
+	if c.split != "" && rule.Extract == "" && rule.Expr == "" {
+		rule.Split = c.split
+	}
 	switch {
 	case isIdentity(p.field) && p.field != "target", p.rule.Extract != "", p.field == "category":
 	case p.field == "name" || p.field == "target":
@@ -365,6 +369,7 @@ func (d *drafting) addExtra(c *column, p *proposal) {
 			rule.OnInvalid = v1alpha1.InvalidDrop
 		}
 	}
+	rule.Split = c.split
 	choice := Choice{About: c.name, Field: rule.Field, Chosen: rule.Field, Confidence: 0.7, Reason: "the event has no field for it"}
 	if p != nil && p.field == "extra" {
 		choice.Confidence, choice.Reason, choice.Alternatives = p.confidence, p.reason, p.others

@@ -14,7 +14,6 @@ const (
 	hostPort                                 // example.com:443
 	bareURL                                  // example.com/login, without a scheme
 	proto                                    // tcp, udp, icmp
-	several                                  // values in one cell
 )
 
 // kinds is a set of kinds of one value.

@@ -35,13 +35,16 @@ func (t *text) markup(start string) ([]format, error) {
 	case local == "stix_package":
 		return []format{vocabularyFormat("stix")}, nil
 	}
-	best := repeated(paths)
+	best := syndicated(paths)
+	if best == nil {
+		best = repeated(paths)
+	}
 	if best == nil {
 		return nil, fmt.Errorf("the sample is XML (<%s>), but no element of it looks like a record", root)
 	}
 	f := format{name: "XML", input: v1alpha1.InputSpec{XML: &v1alpha1.XMLSpec{Records: best.path}}, confidence: 0.9, score: 1,
 		reason: fmt.Sprintf("%d elements %s hold the values", best.count, best.path)}
-	if best.count == 1 {
+	if best.count == 1 && syndicated(paths) == nil {
 		f.confidence = 0.5
 	}
 	return []format{f}, nil
@@ -121,6 +124,17 @@ func telling(paths map[string]*element, stack []string, value string) {
 			e.telling++
 		}
 	}
+}
+
+// syndicated is the element of the entries of RSS and Atom: these formats say what
+// it is, even if there is but one.
+func syndicated(paths map[string]*element) *element {
+	for _, path := range []string{"/rss/channel/item", "/RDF/item", "/feed/entry"} {
+		if e := paths[path]; e != nil {
+			return e
+		}
+	}
+	return nil
 }
 
 // repeated is the element that occurs most and has parts; of those that are

@@ -272,6 +272,8 @@ func (c *column) mayName() bool {
 func (d *drafting) proposeFree(c *column) []proposal {
 	w := c.words
 	switch {
+	case len(c.parents) > 0 && reporterObjects[c.parents[len(c.parents)-1]]:
+		return nil
 	case set("name title threat").only(w), set("name title summary").any(w) && len(w) <= 2 && !set("file country as asn isp org user vendor product host domain city display").any(w):
 		return []proposal{{field: "name", confidence: 0.5, reason: "it may be the name of the threat", others: []string{"extra." + cleanKey(w, c.parents), "target"}}}
 	}

@@ -27,6 +27,7 @@ type moment struct {
 	column *column
 	timing *timing
 	role   string // event, first, last, expires, other
+	also   []moment // of the same role, in other records
 	rank   int    // among those of its role, the smaller the better
 }
 
@@ -78,12 +79,29 @@ func (d *drafting) mapTimes(columns []*column) {
 	for _, ms := range byRole {
 		slices.SortStableFunc(ms, func(a, b moment) int { return cmp.Compare(a.rank, b.rank) })
 	}
+	for role, ms := range byRole {
+		byRole[role] = together(ms)
+	}
 	used := d.putTimes(byRole)
 	for _, c := range columns {
 		if !used[c] && timesOf(c) != nil {
 			d.addExtra(c, &proposal{field: "extra", confidence: 0.75, reason: "another column has the time"})
 		}
 	}
+}
+
+// together makes one moment of those that no record has two of.
+func together(ms []moment) []moment {
+	out := ms[:1:1]
+	for _, m := range ms[1:] {
+		first := &out[0]
+		if slices.ContainsFunc(append(first.also, *first), func(o moment) bool { return !disjoint(o.column, m.column) }) {
+			out = append(out, m)
+			continue
+		}
+		first.also = append(first.also, m)
+	}
+	return out
 }
 
 // putTimes gives the fields their columns.
@@ -95,6 +113,9 @@ func (d *drafting) putTimes(byRole map[string][]moment) map[*column]bool {
 			return
 		}
 		used[m.column] = true
+		for _, o := range m.also {
+			used[o.column] = true
+		}
 		d.addTime(m, field, confidence, why)
 	}
 	put(main, "time", confidence, why)
@@ -130,7 +151,10 @@ func (d *drafting) mainTime(by map[string][]moment) (m *moment, confidence float
 		}
 		return event, confidence, "the name says that it is the time of the record"
 	case first != nil && last != nil:
-		if d.unsure("category") {
+		if d.fields["cves"] != nil && set("updated update modified modification changed").any(last.column.words) && d.fields["ip"] == nil && d.fields["url"] == nil {
+			return last, 0.65, "what is known of a vulnerability changes; the last time counts"
+		}
+		if d.unsure("category") || d.fields["category"] != nil {
 			return first, 0.55, "of what is found, the first time counts; of what is active, the last"
 		}
 		switch category := d.spec.Constants["category"]; {
@@ -163,8 +187,14 @@ func (d *drafting) addTime(m *moment, field string, confidence float64, why stri
 	c, t := m.column, m.timing
 	rule := v1alpha1.MappingRule{Field: field, From: []string{c.name}}
 	d.nullsOf(c, &rule)
-	if !t.plain {
-		rule.Time = &v1alpha1.TimeSpec{Layouts: t.layouts}
+	layouts, plain := slices.Clone(t.layouts), t.plain
+	for _, o := range m.also {
+		rule.From = append(rule.From, o.column.name)
+		layouts, plain = append(layouts, o.timing.layouts...), plain && o.timing.plain
+	}
+	if !plain {
+		slices.Sort(layouts)
+		rule.Time = &v1alpha1.TimeSpec{Layouts: slices.Compact(layouts)}
 	}
 	if field != "time" || t.fits < 1 {
 		rule.OnInvalid = v1alpha1.InvalidDrop

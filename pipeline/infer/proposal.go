@@ -45,6 +45,9 @@ func (d *drafting) propose(c *column) []proposal {
 	}
 	for i := range out {
 		out[i].column = c
+		if out[i].field == "fqdn" && c.wild {
+			out[i].field = "observable" // takes *. off
+		}
 	}
 	return out
 }
@@ -58,6 +61,15 @@ func (d *drafting) proposeStrong(c *column) []proposal {
 	switch {
 	case printWords.any(c.words):
 		return one("extra", 0.9, "the name says that it is a fingerprint")
+	case c.kindIs(drift.URL|drift.FQDN|bareURL|drift.Email) && c.ofReporter(d):
+		return one("extra", 0.8, "it is about who reports: beside it is a name, and no address")
+	case d.inFull(c) && !c.array && len(d.spec.Explode) == 0 && c.kindIs(drift.FQDN):
+		return one("fqdn", 0.7, "the values are domain names, each the first of a list")
+	case c.array && c.split == "" && c.share(drift.CVE) > 0 && c.share(drift.CVE) < 1 && !d.others(c, drift.CVE):
+		name := d.celName(c)
+		return []proposal{{field: "cves", confidence: 0.85, keep: true, reason: "some elements of the lists are CVE ids",
+			rule: v1alpha1.MappingRule{When: d.celHas(c), OnInvalid: v1alpha1.InvalidDrop,
+				Expr: name + `.filter(v, v.matches("^CVE-[0-9]{4}-[0-9]{4,}$"))`}}}
 	case c.array && !c.kindIs(drift.CVE) && !c.kindIs(ipKinds):
 		return d.proposeList(c)
 	case c.mixed():
@@ -203,6 +215,8 @@ func (d *drafting) proposeAddress(c *column) []proposal {
 		return d.proposeAddresses(c)
 	}
 	switch {
+	case inList(c.name) && d.hasFileHash():
+		return []proposal{{field: "dip", confidence: 0.55, others: []string{"ip"}, reason: "the values are addresses in a list of a record about a file: it seems to talk to them"}}
 	case c.local():
 		return one("", 1, "the values are addresses of the machine itself")
 	case set("dns ns nameserver resolver gateway reporter netmask mask").any(c.words):
@@ -225,10 +239,24 @@ func (d *drafting) proposeAddress(c *column) []proposal {
 
 // proposeAddresses is for lists of addresses.
 func (d *drafting) proposeAddresses(c *column) []proposal {
-	if c.array && addressWords.any(c.words) && !set("exit resolved dns ns nameserver").any(c.words) && !d.others(c, strongKinds&^drift.CIDR4) {
+	if c.split != "" && c.end() == destEnd {
+		return []proposal{{field: "dip", confidence: 0.7, reason: "the values are lists of addresses of a destination; the first is taken", keep: true,
+			rule: v1alpha1.MappingRule{Extract: `^[^\s,;|]+`}}}
+	}
+	if c.array && addressWords.any(c.words) && !set("exit resolved dns ns nameserver").any(c.words) && !d.others(c, d.besideList()) {
 		return one("ip", 0.65, "the values are lists of addresses")
 	}
 	return one("extra", 0.65, "the values are lists of addresses; nothing says that they are what it is about")
+}
+
+// besideList are the kinds beside which a list of addresses is no part of what an
+// event is about: all, but for the names of hosts, which have addresses. What lies
+// beside a list that is taken apart is about other things.
+func (d *drafting) besideList() drift.Kinds {
+	if len(d.spec.Explode) > 0 {
+		return strongKinds &^ drift.CIDR4
+	}
+	return ipKinds | drift.IPPort | drift.SHA256 | drift.SHA1 | drift.MD5
 }
 
 // local reports whether all values are addresses of the machine itself, as hosts
@@ -247,6 +275,13 @@ func (c *column) local() bool {
 func (d *drafting) hasSource(not *column) bool {
 	return slices.ContainsFunc(d.columns, func(c *column) bool {
 		return c != not && c.kindIs(ipKinds) && c.end() == sourceEnd
+	})
+}
+
+// hasFileHash reports whether records have a hash outside of lists.
+func (d *drafting) hasFileHash() bool {
+	return slices.ContainsFunc(d.columns, func(c *column) bool {
+		return c.kindIs(drift.SHA256|drift.SHA1|drift.MD5) && !c.array && !inList(c.name) && !certWords.any(c.words) && !certWords.any(c.parents)
 	})
 }
 
@@ -343,7 +378,11 @@ func (d *drafting) proposeHash(c *column) []proposal {
 		field = "sha1"
 	}
 	switch {
-	case field == "sha1" && (set("cert certificate certificates x509 ssl tls").any(w) || d.aboutCertificates()):
+	case set("dropped extracted child parent related similar created").any(append(slices.Clone(w), c.parents...)):
+		return one("extra", 0.75, "it is the hash of another file")
+	case inList(c.name):
+		return one(field, 0.7, "the values are %s", strings.ToUpper(field))
+	case field == "sha1" && (set("cert certificate certificates x509 ssl tls").any(append(slices.Clone(w), c.parents...)) || d.aboutCertificates()):
 		return one("x509fp_sha1", 0.8, "the values are SHA-1, and the feed is about certificates")
 	case set("fingerprint thumbprint").any(w) || certWords.any(w), idWords.any(w) && !set("sha256 sha1 md5 hash").any(w):
 		return one("extra", 0.65, "the name says that it is not the hash of a file")

@@ -37,6 +37,12 @@ func (d *drafting) identify() {
 			main = p
 		}
 	}
+	if main == nil && len(ids) == 1 && ids[0].rule.Field == "cves" {
+		// An advisory may have no CVE id yet.
+		ids[0].rule.OnInvalid = v1alpha1.InvalidDrop
+		d.requireName()
+		return
+	}
 	if main == nil && len(ids) == 1 {
 		main = ids[0]
 		d.skipWithout(main)
@@ -57,7 +63,7 @@ func (d *drafting) requireName() {
 			p := &d.rules[i]
 			if strings.HasPrefix(p.rule.Field, field) && len(p.rule.From) == 1 && d.filled(p) == 1 {
 				p.rule.Required = true
-				if field == "extra" {
+				if field == "extra" && d.fields["cves"] == nil {
 					d.choose(Choice{About: p.choice.About, Field: p.rule.Field, Chosen: "required", Confidence: 0.3,
 						Reason: "no column has an address, URL, name or hash: what is an event about?"})
 				}
@@ -100,19 +106,30 @@ func (d *drafting) column(name string) *column {
 // do not have the member at all.
 func (d *drafting) skipWithout(p *planned) {
 	c := d.column(p.choice.About)
-	if c == nil || !d.format.records.json || len(d.spec.Explode) > 0 || !celIdent.MatchString(c.name) || strings.Contains(c.name, ".") {
+	if c == nil || !d.format.records.json || !celIdent.MatchString(c.name) {
 		return
 	}
+	member, _, _ := strings.Cut(c.name, ".")
+	without := 0
 	for i, row := range d.format.records.rows {
-		if i >= len(c.values) || c.values[i] != "" {
+		if len(d.spec.Explode) == 0 && (i >= len(c.values) || c.values[i] != "") {
 			continue
 		}
 		v, err := decodeRecord(row[0])
-		if o, ok := v.(*object); err != nil || !ok || o.has(c.name) {
+		o, ok := v.(*object)
+		switch {
+		case err != nil || !ok:
+			return
+		case !o.has(member):
+			without++
+		case len(d.spec.Explode) == 0:
 			return
 		}
 	}
-	d.spec.Skip = append(d.spec.Skip, v1alpha1.SkipRule{When: "!has(record." + c.name + ")", Reason: "no-" + slug(c.name)})
+	if without == 0 {
+		return
+	}
+	d.spec.Skip = append(d.spec.Skip, v1alpha1.SkipRule{When: "!has(record." + member + ")", Reason: "no-" + slug(member)})
 	d.choose(Choice{About: "records", Chosen: "skip records without " + c.name, Confidence: 0.7, Reason: "they are of another kind than the others"})
 }
 

@@ -20,7 +20,7 @@ func (d *drafting) proposeWeak(c *column) []proposal {
 	if c.unnamed && c.share(drift.Int) == 1 {
 		return []proposal{{field: "extra", confidence: 0.5, reason: "the values are numbers, and no name says what of", others: []string{"count", "dport", "asn", "confidence"}}}
 	}
-	if inList(c.name) {
+	if inList(c.name) && !(portWords.any(c.words) && d.besideAddress(c)) {
 		return nil
 	}
 	if portWords.any(c.words) && c.share(drift.Port) >= mostly {
@@ -113,6 +113,14 @@ func isCount(c *column) bool {
 		return false
 	}
 	return ok && least >= 0 && !c.kindIs(drift.Timestamp) || ok && least >= 0 && slices.Contains(c.words, "count")
+}
+
+// besideAddress reports whether the object that a column lies in has an address.
+func (d *drafting) besideAddress(c *column) bool {
+	under := c.name[:strings.LastIndexByte(c.name, '.')+1]
+	return under != "" && slices.ContainsFunc(d.columns, func(o *column) bool {
+		return strings.HasPrefix(o.name, under) && o.kindIs(ipKinds)
+	})
 }
 
 // rowNumbers reports whether the values count the records: 1, 2, 3.

@@ -100,6 +100,7 @@ func (w *writer) parser(d *Draft) {
 	w.head("Parser", p.Name)
 	w.input(&p.Spec.Input)
 	w.list("explode", p.Spec.Explode)
+	w.list("derive", p.Spec.Derive)
 	w.list("skip", p.Spec.Skip)
 	if len(p.Spec.Mapping) > 0 {
 		w.line(1, "mapping:")

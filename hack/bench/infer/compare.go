@@ -267,7 +267,7 @@ func (r *result) judge(want, got *outcome, d *infer.Draft, columns func(string) 
 	fields := map[string]bool{}
 	drafted := setsConfidence(d) || byColumn(pairs, 1, "confidence")
 	for _, p := range pairs {
-		if !drafted && (len(d.Parser.Spec.Mapping) > 0 || p[0]["confidence"] != p[1]["confidence"]) {
+		if !drafted && (len(d.Parser.Spec.Mapping) > 0 || !columns("confidence") || p[0]["confidence"] != p[1]["confidence"]) {
 			delete(p[1], "confidence") // the one that is the default
 		}
 		for f := range p[0] {
