@@ -22,7 +22,10 @@ type drafting struct {
 	like    *v1alpha1.Parser
 	// fields are the columns that fill fields of the event.
 	fields map[string]*column
-	rules  []planned
+	// addresses are columns that have the address of records in which the one of
+	// fields has none.
+	addresses []*column
+	rules     []planned
 	// words that say what the feed is about: all of them; those of its URL and
 	// file name; those of its comments.
 	feedWords, hostWords, nameWords, commentWords []string
@@ -128,6 +131,9 @@ func (d *drafting) mapColumns() {
 	for i := range all {
 		if all[i].field != "extra" {
 			d.fields[all[i].field] = all[i].column
+			if all[i].field == "ip" {
+				d.addresses = all[i].also
+			}
 		}
 	}
 	d.guessIfNone()
@@ -263,6 +269,9 @@ func (d *drafting) addressRule(p *proposal, rule *v1alpha1.MappingRule) {
 // is about an address needs one.
 func (d *drafting) withAddress() string {
 	if c := d.fields["ip"]; c != nil {
+		if len(d.addresses) > 0 {
+			return d.celAny(append([]*column{c}, d.addresses...))
+		}
 		if d.allHave(c) && c.share(ipKinds|drift.IPPort) == 1 {
 			return ""
 		}

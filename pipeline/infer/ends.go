@@ -2,6 +2,7 @@ package infer
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
@@ -146,6 +147,15 @@ func (d *drafting) celPresent(c *column) string {
 		return d.celHas(c)
 	}
 	return d.celHas(c) + " && " + d.celName(c) + ` != ""`
+}
+
+// celAny is a condition that a record has a value of one of the columns.
+func (d *drafting) celAny(cs []*column) string {
+	var parts []string
+	for _, c := range cs {
+		parts = append(parts, "("+d.celPresent(c)+")")
+	}
+	return strings.Join(parts, " || ")
 }
 
 // merge takes the column of a proposal as another name of the one that is taken.

@@ -28,6 +28,8 @@ type format struct {
 	regular bool
 	// unnamed: the names of the columns are made up.
 	unnamed bool
+	// syndicated: it is RSS or Atom.
+	syndicated bool
 	// explode: each record is a list of values.
 	explode bool
 	// choices were made on the way.

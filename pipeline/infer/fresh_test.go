@@ -119,7 +119,9 @@ func (f *fresh) events(t *testing.T, d *Draft) []map[string]string {
 		for _, k := range notJudged {
 			delete(flat, k)
 		}
-		if !slices.ContainsFunc(d.Choices, func(c Choice) bool { return c.Field == "confidence" && c.About != "confidence" || c.About == "confidence" }) {
+		if !slices.ContainsFunc(d.Choices, func(c Choice) bool {
+			return c.Field == "confidence" && c.About != "confidence" || c.About == "confidence"
+		}) {
 			delete(flat, "confidence")
 		}
 		out = append(out, flat)

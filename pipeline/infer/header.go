@@ -150,6 +150,9 @@ func direct(line string, names []string, d *dialect) bool {
 // written, with other delimiters, behind a label such as "CSV: ".
 func headerCandidates(line, delimiter, quote string) [][]string {
 	line = strings.TrimRight(line, " #*")
+	if delimiter == "\t" { // comments name what cannot be seen
+		line = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(tabName.ReplaceAllString(line, "\t")), "<CR>"))
+	}
 	var out [][]string
 	for _, l := range []string{line[strings.Index(line, ": ")+1:], line} {
 		for _, del := range []string{delimiter, strings.TrimSpace(delimiter), ",", "|", "\t", ";"} {
@@ -165,6 +168,8 @@ func headerCandidates(line, delimiter, quote string) [][]string {
 	}
 	return out
 }
+
+var tabName = regexp.MustCompile(`(?i)\s*<tab>\s*`)
 
 func namesOf(cells []string, width int) bool {
 	if len(cells) < 2 || len(cells) > width+1 || len(cells) < width-1 {

@@ -236,7 +236,7 @@ func alike(o *object) bool {
 	if named == len(o.keys) {
 		return true
 	}
-	if objects < 2 || objects < 3 && slices.ContainsFunc(o.keys, isKnownName) {
+	if objects < 2 || objects < 3 && slices.ContainsFunc(o.keys, isRole) {
 		return false
 	}
 	shared := 0
@@ -246,6 +246,12 @@ func alike(o *object) bool {
 		}
 	}
 	return shared >= pick(objects < 3, 4, 2) && shared*2 >= len(counts)
+}
+
+// isRole reports whether a name is that of a part of a record: source, dst_info.
+func isRole(name string) bool {
+	ws := tokens(name)
+	return endOf(ws) != noEnd && !slices.ContainsFunc(ws, func(w string) bool { return !isKnownName(w) && w != "info" }) || len(ws) == 1 && isKnownName(name)
 }
 
 // listsByName reports whether all members of an object are lists of values, under

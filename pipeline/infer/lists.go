@@ -11,12 +11,15 @@ import (
 )
 
 var (
-	hostsLine   = regexp.MustCompile(`^\s*(?:0\.0\.0\.0|127\.\d+\.\d+\.\d+|::1?|fe80::\S*|ff0\S*|255\.255\.255\.255)\s+[^\s#]+`)
-	sectionLine = regexp.MustCompile(`^\s*\[[^\]\[]+\]\s*$`)
-	settingLine = regexp.MustCompile(`^\s*[\w .-]+?\s*[=:]`)
-	zoneLine    = regexp.MustCompile(`(?i)^\$(?:TTL|ORIGIN|INCLUDE)\s|\s(?:IN\s+)?SOA\s+\S+\s+\S+\s|\s(?:\d+\s+)?IN\s+(?:A|AAAA|CNAME|NS|TXT|PTR)\s`)
-	zoneRecord  = regexp.MustCompile(`(?i)(?:^|\s)(?:IN|A|AAAA|CNAME|NS|TXT|PTR|SOA)\s`)
-	pairText    = regexp.MustCompile(`(?:^|[\s,;|&])([A-Za-z_][\w.-]*)=("[^"]*"|'[^']*'|[^\s,;|&]*)`)
+	hostsLine    = regexp.MustCompile(`^\s*(?:0\.0\.0\.0|127\.\d+\.\d+\.\d+|::1?|fe80::\S*|ff0\S*|255\.255\.255\.255)\s+[^\s#]+`)
+	sectionLine  = regexp.MustCompile(`^\s*\[[^\]\[]+\]\s*$`)
+	settingLine  = regexp.MustCompile(`^\s*[\w .-]+?\s*[=:]`)
+	zoneLine     = regexp.MustCompile(`(?i)^\$(?:TTL|ORIGIN|INCLUDE)\s|\s(?:IN\s+)?SOA\s+\S+\s+\S+\s|\s(?:\d+\s+)?IN\s+(?:A|AAAA|CNAME|NS|TXT|PTR)\s`)
+	zoneRecord   = regexp.MustCompile(`(?i)(?:^|\s)(?:IN|A|AAAA|CNAME|NS|TXT|PTR|SOA)\s`)
+	zoneComment  = regexp.MustCompile(`^\s*;`)
+	rblLine      = regexp.MustCompile(`^:\d+\.\d+\.\d+\.\d+:`)
+	rblDirective = regexp.MustCompile(`^\$(?:SOA|NS|TTL|DATASET)\s`)
+	pairText     = regexp.MustCompile(`(?:^|[\s,;|&])([A-Za-z_][\w.-]*)=("[^"]*"|'[^']*'|[^\s,;|&]*)`)
 )
 
 // special recognizes formats of lines that have a reader of their own.
@@ -37,7 +40,13 @@ func (t *text) special() []format {
 		out = append(out, format{name: "a hosts file", confidence: 0.95, score: 1.5, input: v1alpha1.InputSpec{Hosts: &v1alpha1.HostsSpec{}},
 			reason: "its lines are a local address and a name"})
 	}
-	if zone := count(zoneLine, t.lines); zone >= 1 && count(zoneRecord, t.lines)/n >= 0.6 {
+	if count(rblLine, t.lines) >= 1 && count(rblDirective, t.lines) >= 1 {
+		out = append(out, format{name: "a zone of rbldnsd", confidence: 0.9, score: 1.5, input: v1alpha1.InputSpec{Zone: &v1alpha1.ZoneSpec{Dialect: v1alpha1.ZoneRBL}},
+			reason: "it has the directives and the values of rbldnsd"})
+	}
+	// Semicolons begin comments in zones.
+	said := max(n-count(zoneComment, t.lines), 1)
+	if zone := count(zoneLine, t.lines); zone >= 1 && count(zoneRecord, t.lines)/said >= 0.6 {
 		out = append(out, format{name: "a DNS zone", confidence: 0.9, score: 1.5, input: v1alpha1.InputSpec{Zone: &v1alpha1.ZoneSpec{}},
 			reason: "it has resource records in master file format"})
 	}

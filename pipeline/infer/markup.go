@@ -44,7 +44,8 @@ func (t *text) markup(start string) ([]format, error) {
 	}
 	f := format{name: "XML", input: v1alpha1.InputSpec{XML: &v1alpha1.XMLSpec{Records: best.path}}, confidence: 0.9, score: 1,
 		reason: fmt.Sprintf("%d elements %s hold the values", best.count, best.path)}
-	if best.count == 1 && syndicated(paths) == nil {
+	f.syndicated = syndicated(paths) != nil
+	if best.count == 1 && !f.syndicated {
 		f.confidence = 0.5
 	}
 	return []format{f}, nil

@@ -205,7 +205,7 @@ func (d *drafting) proposeParty(c *column) []proposal {
 		return one("target", 0.65, "the feed is about leaks, and the titles of its posts name who was attacked")
 	case set("brand target victim impersonated").any(w) && !set("url ip id country sector").any(w):
 		return one("target", 0.88, "the name says who is imitated or attacked")
-	case set("actor gang campaign").any(w), slices.Contains(w, "group") && d.aboutLeaks():
+	case set("actor gang campaign attacker defacer hacker crew").any(w), slices.Contains(w, "group") && d.aboutLeaks():
 		return one("name", 0.75, "the name says who is behind it")
 	}
 	return nil
@@ -245,6 +245,13 @@ func (d *drafting) askForName(all []proposal) []proposal {
 		return all
 	}
 	q := proposal{column: best, field: "extra", confidence: 0.5, reason: "it may say the name of the threat", others: []string{"name", "name with an extract"}}
+	if best.properNames() {
+		q.field, q.keep, q.others = "name", true, []string{"extra." + cleanKey(best.words, best.parents), "name with an extract"}
+		if best.contains(genericEnd) {
+			q.rule.Extract = strings.TrimSuffix(genericEnd.String(), `+\s*$`) + `*\s*$`
+			q.rule.Extract = strings.Replace(q.rule.Extract, `(?i)`, `(?i)^(.+?)`, 1)
+		}
+	}
 	for i := range all {
 		if all[i].column != best {
 			continue
@@ -257,6 +264,25 @@ func (d *drafting) askForName(all []proposal) []proposal {
 		return all
 	}
 	return append(all, q)
+}
+
+// genericEnd is what publishers write behind the name of a threat.
+var genericEnd = regexp.MustCompile(`(?i)(?:\s+(?:c&c|c2|cnc|malware|botnet|controller|server|servers|traffic|panel|domain|ip|host|distribution|activity))+\s*$`)
+
+// properName is how names of malware are written: Lokibot, Agent Tesla, Win32.Mimail.
+var properName = regexp.MustCompile(`^\p{Lu}[\p{L}\p{N}.+-]+(?: [\p{Lu}\p{N}][\p{L}\p{N}&.+-]*){0,3}$`)
+
+// properNames reports whether most values are written as names, and are no words
+// that say what kind of thing a record is.
+func (c *column) properNames() bool {
+	n := 0
+	for v := range c.distinct {
+		own := genericEnd.ReplaceAllString(v, "")
+		if properName.MatchString(v) && valueCategory(own) == "" {
+			n++
+		}
+	}
+	return n > 0 && float64(n) >= mostly*float64(len(c.distinct)) && !c.invented() && !c.kindWords()
 }
 
 // mayName reports whether the values may be names of threats.

@@ -26,9 +26,9 @@ func (d *drafting) isTime(c *column) bool {
 type moment struct {
 	column *column
 	timing *timing
-	role   string // event, first, last, expires, other
+	role   string   // event, first, last, expires, other
 	also   []moment // of the same role, in other records
-	rank   int    // among those of its role, the smaller the better
+	rank   int      // among those of its role, the smaller the better
 }
 
 func momentOf(c *column, inExploded bool) moment {
@@ -58,7 +58,10 @@ func momentOf(c *column, inExploded bool) moment {
 	default:
 		m.role = "other"
 	}
-	if len(c.parents) > 0 && !inExploded {
+	switch {
+	case inExploded:
+		m.rank-- // that of the element, before that of what it lies in
+	case len(c.parents) > 0:
 		m.rank += 3
 	}
 	return m

@@ -88,7 +88,7 @@ func unglue(w string) []string {
 			return []string{g, rest}
 		}
 	}
-	if len(w) > 8 && len(w) <= 48 {
+	if len(w) > 6 && len(w) <= 48 {
 		if ws := segments(w); len(ws) > 1 {
 			return ws
 		}
@@ -102,7 +102,7 @@ var joinable = set(strings.Join(glued, " ") + ` ip ipv4 ipv6 asn url port addres
 	first last seen reported updated published modified created detected expiration expiry date time datetime timestamp
 	threat malware trojan virus family name type level code number score value confidence severity category
 	indicator attack attacker infected victim request response host domain file hash country region city protocol status
-	agent description reason title product version group event report record incident abuse spam phishing botnet`)
+	agent description reason title product version group event report record incident abuse spam phishing botnet bot scan`)
 
 // segments takes a word apart into joinable ones, as few as possible; nil if that
 // cannot be done, or if the word is one of them.

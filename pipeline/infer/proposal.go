@@ -103,6 +103,8 @@ func (d *drafting) proposePlain(c *column) []proposal {
 		return one("cves", 0.95, "the values are CVE ids")
 	case c.contains(cveInside):
 		return d.proposeCVEs(c)
+	case set("ip ips ipv4 ipv6 address addr").only(c.words) && c.share(ipKinds) >= 0.5:
+		return []proposal{{field: "ip", confidence: 0.8, reason: "the name says so, and most of the values are addresses", rule: v1alpha1.MappingRule{Extract: `^\[?([0-9A-Fa-f.:]+)\]?$`}}}
 	case iocWords.any(c.words) && c.kind&strongKinds == 0 && c.share(strongKinds) >= 0.5:
 		return one("observable", 0.55, "some of the values are of several kinds (%s), the others of none", c.kindNames())
 	}
@@ -304,6 +306,10 @@ func (d *drafting) has(k drift.Kinds, n int) bool {
 }
 
 func (d *drafting) proposeURL(c *column) []proposal {
+	if d.format.syndicated && set("link guid id").any(c.words) {
+		about := d.others(c, strongKinds) || d.aboutVulnerabilities()
+		return []proposal{{field: "extra", confidence: pick(about, 0.8, 0.55), others: []string{"url"}, reason: "it is the page of the entry"}}
+	}
 	switch refers := refWords.any(c.words); {
 	case d.aboutLeaks() && !refers:
 		return []proposal{{field: "extra", confidence: 0.55, others: []string{"url"}, reason: "the values are URLs, of pages about the victim or of the victim"}}
@@ -323,6 +329,11 @@ func (d *drafting) proposeURL(c *column) []proposal {
 		return []proposal{{field: "extra", confidence: 0.55, others: []string{"url"}, reason: "the values are URLs, but another column says what an event is about"}}
 	}
 	return one("url", 0.75, "the values are URLs")
+}
+
+// aboutVulnerabilities reports whether records have CVE ids.
+func (d *drafting) aboutVulnerabilities() bool {
+	return slices.ContainsFunc(d.columns, func(c *column) bool { return c.share(drift.CVE) > 0 || c.contains(cveInside) })
 }
 
 // saysURL reports whether the name says that the column has the URL that it is
@@ -354,7 +365,7 @@ func (d *drafting) proposeName(c *column) []proposal {
 	switch {
 	case rdnsWords.any(w):
 		return one("rdns", 0.9, "the values are names, and the name says that it is reverse DNS")
-	case fileWords.any(w) && !domainWords.any(w), reporterWords.any(w), refWords.any(w) && !domainWords.any(w), set("tld cn issuer subject ns ns1 ns2 ns3 ns4 ns5 mx nameserver server").any(w):
+	case fileWords.any(w) && !domainWords.any(w), reporterWords.any(w), refWords.any(w) && !domainWords.any(w), set("tld cn issuer subject ns ns1 ns2 ns3 ns4 ns5 mx nameserver").any(w), slices.Contains(w, "server") && !slices.Contains(w, "name"):
 		return one("extra", 0.75, "the values look like domain names, but the name says otherwise")
 	case set("fqdn hostname host").any(w):
 		return one("fqdn", 0.93, "the values are domain names")
