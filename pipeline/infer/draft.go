@@ -67,6 +67,7 @@ func (d *drafting) build() error {
 		d.explode()
 		d.derive()
 		d.mapColumns()
+		d.listed()
 	}
 	d.identify()
 	if err := d.settle(); err != nil {

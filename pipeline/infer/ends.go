@@ -160,6 +160,9 @@ func (d *drafting) celAny(cs []*column) string {
 
 // merge takes the column of a proposal as another name of the one that is taken.
 func merge(first, p *proposal) bool {
+	if slices.Contains(first.also, p.column) {
+		return true
+	}
 	if !plain(first) || !plain(p) || first.column.kind&p.column.kind&^drift.Text == 0 && first.field != "name" {
 		return false
 	}

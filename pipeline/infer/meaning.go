@@ -168,6 +168,9 @@ func (d *drafting) proposeText(c *column) []proposal {
 	case set("vulnerability vuln").any(w) && slices.Contains(w, "name"):
 		return one("name", 0.9, "the name says that it is the name of the vulnerability")
 	}
+	if family := d.familyOf(c); family != nil {
+		return []proposal{{field: "name", confidence: 0.93, also: []*column{family}, reason: "the name says that it is a variant of the threat, and each value begins with the family"}}
+	}
 	if p := c.proposeThreat(); p != nil {
 		return p
 	}
@@ -188,6 +191,29 @@ func (c *column) proposeThreat() []proposal {
 		return one("name", 0.88, "the name says that it is the name of the threat")
 	}
 	return nil
+}
+
+// familyOf is the column of families whose values those of a column of variants
+// begin with: the variant says all that the family does, and more.
+func (d *drafting) familyOf(c *column) *column {
+	if !slices.Contains(c.words, "variant") {
+		return nil
+	}
+	i := slices.IndexFunc(d.columns, func(f *column) bool {
+		if f == c || !set("family malware threat botnet").any(f.words) || f.array || f.nonNull == 0 {
+			return false
+		}
+		for i, v := range c.values {
+			if c.has(i) && (!f.has(i) || !strings.HasPrefix(strings.ToLower(v), strings.ToLower(f.values[i]))) {
+				return false
+			}
+		}
+		return true
+	})
+	if i < 0 {
+		return nil
+	}
+	return d.columns[i]
 }
 
 // saysOther reports whether the name says that a text is neither a name of a
