@@ -16,19 +16,20 @@ func (d *drafting) listed() {
 	if d.format.vocabulary || d.fields["time"] != nil || slices.ContainsFunc(d.rules, func(r planned) bool { return r.rule.Field == "time" }) {
 		return
 	}
-	ids := 0
-	for f := range d.fields {
-		if isIdentity(f) {
-			ids++
+	places := 0
+	for f, c := range d.fields {
+		// A file or a vulnerability is not listed for a while: it stays what it is.
+		if slices.Contains([]string{"ip", "url", "fqdn", "extra.network", "email"}, f) || f == "observable" && c.share(drift.SHA256|drift.SHA1|drift.MD5|drift.CVE) == 0 {
+			places++
 		}
 	}
-	if ids == 0 {
+	if places == 0 {
 		return
 	}
 	d.captureTime()
 	d.spec.Kind = v1alpha1.KindBlacklist
 	d.spec.Blacklist = &v1alpha1.BlacklistSpec{ExpiresAfter: "48h"}
-	d.choose(Choice{About: "kind", Chosen: "Blacklist", Confidence: pick(len(d.columns) <= 3, 0.75, 0.62),
+	d.choose(Choice{About: "kind", Chosen: "Blacklist", Confidence: pick(len(d.columns) <= 5, 0.75, 0.55),
 		Reason: "no column says when: what is listed holds while it is, and 48 hours longer", Alternatives: []string{"Event"}})
 }
 

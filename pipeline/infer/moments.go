@@ -73,7 +73,7 @@ func (d *drafting) mapTimes(columns []*column) {
 	byRole := map[string][]moment{}
 	for _, c := range columns {
 		m := momentOf(c, len(d.spec.Explode) > 0 && strings.HasPrefix(c.name, d.spec.Explode[0].From+"."))
-		if m.timing == nil {
+		if m.timing == nil || d.ofOthers(c) {
 			d.addExtra(c, nil)
 			continue
 		}
@@ -91,6 +91,21 @@ func (d *drafting) mapTimes(columns []*column) {
 			d.addExtra(c, &proposal{field: "extra", confidence: 0.75, reason: "another column has the time"})
 		}
 	}
+}
+
+// ofOthers reports whether only records have the time that have nothing that an
+// event is about, such as a last one with the time and size of the feed.
+func (d *drafting) ofOthers(c *column) bool {
+	ids := 0
+	for f, id := range d.fields {
+		if !isIdentity(f) {
+			continue
+		}
+		if ids++; !disjoint(id, c) {
+			return false
+		}
+	}
+	return ids > 0
 }
 
 // together makes one moment of those that no record has two of.
