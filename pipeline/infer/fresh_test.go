@@ -154,19 +154,27 @@ func flatEvent(to map[string]string, prefix string, v any) {
 
 // The figures of docs/infer.md for feeds that are not in the catalogue.
 func TestDraftsOfFreshFeeds(t *testing.T) {
-	var sum measured
-	for _, f := range freshFeeds {
-		m := f.measure(t)
-		t.Logf("%-40s right %d, asked %d, missed %d, wrong %d, extra %d", f.name, m.right, m.asked, m.missed, m.wrong, m.extra)
-		sum.add(m)
-	}
-	share := func(n int) float64 { return 100 * float64(n) / float64(sum.all()) }
-	t.Logf("of %d columns %.1f %% are right, %.1f %% asked, %.1f %% missed, %.1f %% wrong; of %d fields %.1f %% right, %.1f %% wrong", sum.all(), share(sum.right+sum.extra), share(sum.asked),
-		share(sum.missed), share(sum.wrong), sum.all()-sum.extra, 100*float64(sum.right)/float64(sum.all()-sum.extra), 100*float64(sum.wrong)/float64(sum.all()-sum.extra))
-	if got := share(sum.right + sum.extra); got < 85 {
-		t.Errorf("%.1f %% of the columns are right, want 85", got)
-	}
-	if got := share(sum.wrong); got > 2 {
-		t.Errorf("%.1f %% of the columns are wrong without a question, want at most 2", got)
+	for _, test := range []struct {
+		name  string
+		feeds []fresh
+	}{{"seen while rules were written", freshFeeds}, {"held out", heldOut}} {
+		t.Run(test.name, func(t *testing.T) {
+			var sum measured
+			for _, f := range test.feeds {
+				m := f.measure(t)
+				t.Logf("%-50s right %d, asked %d, missed %d, wrong %d, extra %d", f.name, m.right, m.asked, m.missed, m.wrong, m.extra)
+				sum.add(m)
+			}
+			all, fields := float64(sum.all()), float64(sum.all()-sum.extra)
+			right, wrong := 100*float64(sum.right+sum.extra)/all, 100*float64(sum.wrong)/all
+			t.Logf("of %.0f columns %.1f %% are right, %.1f %% asked, %.1f %% missed, %.1f %% wrong; of %.0f fields %.1f %% right, %.1f %% wrong", all, right,
+				100*float64(sum.asked)/all, 100*float64(sum.missed)/all, wrong, fields, 100*float64(sum.right)/fields, 100*float64(sum.wrong)/fields)
+			if right < 85 {
+				t.Errorf("%.1f %% of the columns are right, want 85", right)
+			}
+			if wrong > 2 {
+				t.Errorf("%.1f %% of the columns are wrong without a question, want at most 2", wrong)
+			}
+		})
 	}
 }
