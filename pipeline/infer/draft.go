@@ -361,8 +361,17 @@ func (d *drafting) hostOfURL() {
 		if u == d.fields["observable"] {
 			rule.When = pick(d.allHave(u), "", d.celHas(u)+" && ") + d.celName(u) + `.contains("/")`
 		}
-		d.plan(rule, Choice{About: u.name, Field: f, Chosen: "the host of the URL", Confidence: 0.85, Reason: "no other column has it"})
+		sure := 0.85
+		if d.unsureOf("url", u) {
+			sure = 0.5
+		}
+		d.plan(rule, Choice{About: u.name, Field: f, Chosen: "the host of the URL", Confidence: sure, Reason: "no other column has it"})
 	}
+}
+
+// unsureOf reports whether it is a question that a column is a field.
+func (d *drafting) unsureOf(field string, c *column) bool {
+	return slices.ContainsFunc(d.rules, func(r planned) bool { return r.rule.Field == field && r.choice.About == c.name && r.choice.Question() })
 }
 
 // addExtra keeps a column in extra.

@@ -80,7 +80,7 @@ func (o *object) ownValues(depth int) (id, title, when, telling bool) {
 	for _, k := range o.keys {
 		words := tokens(k)
 		// What is about the answer, or refers to other documents, says nothing of it.
-		if refWords.any(words) || set("meta metadata source publisher author contact query request api page pagination").any(words) {
+		if refWords.any(words) && !set("id").any(words) || set("meta metadata source publisher author contact query request api page pagination").any(words) {
 			continue
 		}
 		switch v := o.values[k].(type) {

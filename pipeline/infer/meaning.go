@@ -152,10 +152,13 @@ func levelRule() v1alpha1.MappingRule {
 // proposeText is for words and sentences.
 func (d *drafting) proposeText(c *column) []proposal {
 	w := c.words
+	if c.name == "$key" && d.format.explode {
+		return []proposal{{field: "name", confidence: 0.55, others: []string{"name with an extract", "extra.key"}, reason: "lists have names, and these may be those of threats"}}
+	}
 	if p := d.proposeCategory(c); p != nil {
 		return p
 	}
-	if set("username login").any(w) || slices.Contains(w, "user") && slices.Contains(w, "name") {
+	if set("username login").any(w) || slices.Contains(w, "user") && slices.Contains(w, "name") || slices.Equal(w, []string{"name"}) && len(c.parents) > 0 && set("user account login credential credentials").any(c.parents[len(c.parents)-1:]) {
 		return one("username", 0.7, "the name says that it is the name of a user")
 	}
 	if c.saysOther() {
@@ -326,7 +329,9 @@ func (d *drafting) proposeFree(c *column) []proposal {
 	switch {
 	case len(c.parents) > 0 && reporterObjects[c.parents[len(c.parents)-1]]:
 		return nil
-	case set("name title threat").only(w), set("name title summary").any(w) && len(w) <= 2 && !set("file country as asn isp org user vendor product host domain city display").any(w):
+	case set("title headline summary").only(w) && d.fields["cves"] == nil && d.aboutVulnerabilities():
+		return one("name", 0.65, "it is the title of what has CVE ids")
+	case set("name title threat headline").only(w), set("name title summary headline").any(w) && len(w) <= 2 && !set("file country as asn isp org user vendor product host domain city display").any(w):
 		return []proposal{{field: "name", confidence: 0.5, reason: "it may be the name of the threat", others: []string{"extra." + cleanKey(w, c.parents), "target"}}}
 	}
 	return nil

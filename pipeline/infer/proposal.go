@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -248,6 +249,9 @@ func (d *drafting) proposeAddresses(c *column) []proposal {
 	if c.array && addressWords.any(c.words) && !set("exit resolved dns ns nameserver").any(c.words) && !d.others(c, d.besideList()) {
 		return one("ip", 0.65, "the values are lists of addresses")
 	}
+	if d.has(drift.FQDN, 1) && !d.others(c, ipKinds) {
+		return []proposal{{field: "extra", confidence: 0.55, others: []string{"ip"}, reason: "the values are lists of addresses, of the names, it seems"}}
+	}
 	return one("extra", 0.65, "the values are lists of addresses; nothing says that they are what it is about")
 }
 
@@ -311,6 +315,8 @@ func (d *drafting) proposeURL(c *column) []proposal {
 		return []proposal{{field: "extra", confidence: pick(about, 0.8, 0.55), others: []string{"url"}, reason: "it is the page of the entry"}}
 	}
 	switch refers := refWords.any(c.words); {
+	case d.ofPublisher(c) && d.others(c, strongKinds):
+		return one("extra", 0.85, "the values are pages of the publisher, about the record")
 	case d.aboutLeaks() && !refers:
 		return []proposal{{field: "extra", confidence: 0.55, others: []string{"url"}, reason: "the values are URLs, of pages about the victim or of the victim"}}
 	case c.saysURL():
@@ -346,6 +352,20 @@ func (c *column) saysURL() bool {
 		set("phish phishing malware bad malicious ioc full target landing original request attack").any(c.words)
 }
 
+// ofPublisher reports whether all values are URLs on the host of the feed.
+func (d *drafting) ofPublisher(c *column) bool {
+	own, err := url.Parse(d.text.sample.URL)
+	if err != nil || own.Hostname() == "" || c.nonNull == 0 {
+		return false
+	}
+	for v := range c.distinct {
+		if u, err := url.Parse(refang(v)); err != nil || !strings.EqualFold(u.Hostname(), own.Hostname()) {
+			return false
+		}
+	}
+	return true
+}
+
 // oneHost reports whether all values are URLs on the same host.
 func (c *column) oneHost() bool {
 	host := ""
@@ -375,6 +395,9 @@ func (d *drafting) proposeName(c *column) []proposal {
 		return d.proposeText(c)
 	case iocWords.any(w), len(d.columns) == 1:
 		return one("observable", 0.93, "the values are domain names")
+	}
+	if d.others(c, strongKinds) {
+		return []proposal{{field: "fqdn", confidence: 0.55, reason: "the values are domain names, but the name does not say that it is about them", others: []string{"extra." + cleanKey(w, c.parents)}}}
 	}
 	return one("fqdn", 0.65, "the values are domain names")
 }

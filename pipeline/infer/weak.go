@@ -48,7 +48,7 @@ func (d *drafting) proposeOfHost(c *column) []proposal {
 		return one("tlp", 0.9, "the name says TLP")
 	case c.end() == destEnd && (asnWords.any(w) || countryWords.any(w)) && d.hasSource(c):
 		return one("extra", 0.8, "it is about the destination; the event has a field for that of the source only")
-	case c.share(drift.ASN) >= mostly:
+	case c.share(drift.ASN) >= mostly, c.numberOfAS() && c.share(drift.Int) == 1:
 		return c.proposeASN()
 	case c.share(drift.CC) >= mostly:
 		return c.proposeCC()
@@ -68,8 +68,15 @@ func (c *column) proposeCC() []proposal {
 	return nil
 }
 
+// numberOfAS reports whether a column is the number in an object about an AS.
+func (c *column) numberOfAS() bool {
+	return len(c.parents) > 0 && set("as asn").any(c.parents[len(c.parents)-1:]) && set("number num id no").only(c.words)
+}
+
 func (c *column) proposeASN() []proposal {
 	switch {
+	case c.numberOfAS():
+		return one("asn", 0.9, "the values are numbers, in an object about an AS")
 	case asnWords.any(c.words) && !asNameWords.any(c.words):
 		return one("asn", 0.93, "the values are AS numbers")
 	case c.share(drift.Int) == 0:
@@ -104,7 +111,7 @@ func (d *drafting) others(not *column, k drift.Kinds) bool {
 func inList(path string) bool { return strings.Contains(path, "[0]") }
 
 func isCount(c *column) bool {
-	if !countWords.any(c.words) || asnWords.any(c.words) || portWords.any(c.words) || idWords.any(c.words) ||
+	if !countWords.any(c.words) || c.numberOfAS() || asnWords.any(c.words) || portWords.any(c.words) || idWords.any(c.words) ||
 		set("size bytes length version distinct unique targets seconds days max min limit cvss").any(c.words) {
 		return false
 	}
