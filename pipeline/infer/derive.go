@@ -15,6 +15,11 @@ import (
 // derive makes columns of what cells have in them: pairs (family: x; port: 80),
 // and a value before a remark (192.0.2.1 | DE). Lists in cells are split.
 func (d *drafting) derive() {
+	for _, name := range slices.Sorted(maps.Keys(d.format.derive)) {
+		if c := d.column(name); c != nil {
+			d.addDerived(c, d.format.derive[name], "value")
+		}
+	}
 	for _, c := range slices.Clone(d.columns) {
 		switch {
 		case c.array || c.nested || c.nonNull == 0 || c.number || c.boolean || c.unnamed && len(d.columns) == 1:

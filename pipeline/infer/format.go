@@ -28,6 +28,8 @@ type format struct {
 	regular bool
 	// unnamed: the names of the columns are made up.
 	unnamed bool
+	// derive are patterns for columns out of others, by the column; %s is their name.
+	derive map[string]string
 	// syndicated: it is RSS or Atom.
 	syndicated bool
 	// explode: each record is a list of values.

@@ -24,7 +24,7 @@ func isMarkup(start string) bool {
 // markup tells XML, its vocabularies and HTML apart.
 func (t *text) markup(start string) ([]format, error) {
 	if htmlStart.MatchString(start) {
-		return []format{t.html()}, nil
+		return t.html(), nil
 	}
 	root, paths := t.elements()
 	switch local := strings.ToLower(root); {
@@ -191,44 +191,4 @@ func (e *element) rank() int {
 		return 1
 	}
 	return 0
-}
-
-var (
-	tableTag = regexp.MustCompile(`(?is)<table\b([^>]*)>(.*?)(?:</table>|$)`)
-	rowTag   = regexp.MustCompile(`(?i)<tr\b`)
-	headTag  = regexp.MustCompile(`(?i)<th\b`)
-	idAttr   = regexp.MustCompile(`(?i)\bid\s*=\s*["']?([\w-]+)`)
-	classOf  = regexp.MustCompile(`(?i)\bclass\s*=\s*["']?([\w-]+)`)
-)
-
-// html takes the table with the most rows.
-func (t *text) html() format {
-	f := format{name: "HTML", confidence: 0.7, score: 1, input: v1alpha1.InputSpec{HTML: &v1alpha1.HTMLSpec{}}}
-	tables := tableTag.FindAllStringSubmatch(t.body, 64)
-	most, best := 0, -1
-	for i, m := range tables {
-		if n := len(rowTag.FindAllString(m[2], -1)); n > most {
-			most, best = n, i
-		}
-	}
-	if best < 0 {
-		f.confidence, f.reason = 0.2, "it is a page without a table: say in spec.input.html.records and fields where the values are"
-		return f
-	}
-	f.reason = fmt.Sprintf("it is a page; its largest table has %d rows", most)
-	attrs := tables[best][1]
-	switch {
-	case len(tables) == 1:
-		f.input.HTML.Records = "table tr"
-	case idAttr.MatchString(attrs):
-		f.input.HTML.Records = "table#" + idAttr.FindStringSubmatch(attrs)[1] + " tr"
-	case classOf.MatchString(attrs):
-		f.input.HTML.Records = "table." + classOf.FindStringSubmatch(attrs)[1] + " tr"
-	default:
-		f.input.HTML.Records, f.confidence = "table tr", 0.5
-	}
-	if !headTag.MatchString(tables[best][2]) {
-		f.confidence -= 0.1
-	}
-	return f
 }
