@@ -103,15 +103,22 @@ func (d *drafting) withoutSource(all []proposal) {
 	source.reason += "; where there is none, the record is about the destination"
 	dest.rule.When = d.celPresent(source.column)
 	for _, field := range []string{"asn", "cc"} {
-		p := proposalOf(all, field)
-		if p == nil || !plain(p) {
-			continue
+		if p := proposalOf(all, field); p != nil && plain(p) {
+			d.addDestination(p)
 		}
-		for _, c := range d.columns {
-			fits := field == "asn" && c.share(drift.ASN) >= mostly && asnWords.any(c.words) || field == "cc" && c.share(drift.CC) >= mostly && countryWords.any(c.words)
-			if c != p.column && fits && c.end() == destEnd && !slices.Contains(p.also, c) {
-				p.also = append(p.also, c)
-			}
+	}
+}
+
+// addDestination takes AS number or country of the destination where there is no
+// source.
+func (d *drafting) addDestination(p *proposal) {
+	words, kind := asnWords, drift.ASN
+	if p.field == "cc" {
+		words, kind = countryWords, drift.CC
+	}
+	for _, c := range d.columns {
+		if c != p.column && c.end() == destEnd && words.any(c.words) && c.share(kind) >= mostly && !slices.Contains(p.also, c) {
+			p.also = append(p.also, c)
 		}
 	}
 }

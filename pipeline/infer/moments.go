@@ -31,40 +31,44 @@ type moment struct {
 	rank   int      // among those of its role, the smaller the better
 }
 
-func momentOf(c *column, inExploded bool) moment {
+// ownTime are words of a time that is the one of the record.
+var ownTime = set("time timestamp datetime date ts when isotime event detection occurred observed source seen")
+
+func momentOf(c *column, outer, element bool) moment {
 	m := moment{column: c, timing: timesOf(c)}
-	w := c.words
-	own := set("time timestamp datetime date ts when isotime event detection occurred observed source seen").only(w)
-	switch {
-	case expireWords.any(w):
-		m.role = "expires"
-	case otherTime.any(w), strings.HasPrefix(c.name, "_"), inList(c.name) && !inExploded:
-		m.role = "other"
-	case set("closed ended finished").any(w), set("end stop").any(w) && timeWords.any(w) && !inExploded:
-		m.role = "until"
-	case lastWords.any(w):
-		m.role = "last"
-		m.rank = pick(set("seen online active reported sighting report activity").any(append(slices.Clone(w), c.parents...)), 0, 1)
-	case own && !refWords.any(c.parents):
-		m.role = "event"
-		m.rank = len(w)
-	case firstWords.any(w):
-		m.role = "first"
-		m.rank = pick(set("first seen").any(append(slices.Clone(w), c.parents...)), 0, pick(set("added submission detected detection discovered reported").any(w), 1, 2))
-	case timeWords.any(w):
-		m.role, m.rank = "event", 5
-	case c.invented() || len(w) == 0:
-		m.role, m.rank = "event", 6
-	default:
-		m.role = "other"
-	}
-	switch {
-	case inExploded:
-		m.rank-- // that of the element, before that of what it lies in
-	case len(c.parents) > 0:
+	m.role, m.rank = roleOf(c, element)
+	// The time of the element comes before that of what it lies in, and what is near
+	// before what is nested.
+	if !element && (outer || len(c.parents) > 0) {
 		m.rank += 3
 	}
 	return m
+}
+
+// roleOf is what a time is the time of, and how well the name says so, 0 best.
+func roleOf(c *column, element bool) (role string, rank int) {
+	w := c.words
+	switch {
+	case expireWords.any(w):
+		return "expires", 0
+	case otherTime.any(w), strings.HasPrefix(c.name, "_"), inList(c.name) && !element:
+		return "other", 0
+	case set("closed ended finished").any(w), set("end stop").any(w) && timeWords.any(w) && !element:
+		return "until", 0
+	case lastWords.any(w):
+		return "last", pick(set("seen online active reported sighting report activity").any(append(slices.Clone(w), c.parents...)), 0, 1)
+	case ownTime.only(w) && !refWords.any(c.parents):
+		return "event", len(w)
+	case firstWords.any(w) && set("first seen").any(append(slices.Clone(w), c.parents...)):
+		return "first", 0
+	case firstWords.any(w):
+		return "first", pick(set("added submission detected detection discovered reported").any(w), 1, 2)
+	case timeWords.any(w):
+		return "event", 5
+	case c.invented(), len(w) == 0:
+		return "event", 6
+	}
+	return "other", 0
 }
 
 // mapTimes says which column is the time of an event. A list of what was active
@@ -72,7 +76,7 @@ func momentOf(c *column, inExploded bool) moment {
 func (d *drafting) mapTimes(columns []*column) {
 	byRole := map[string][]moment{}
 	for _, c := range columns {
-		m := momentOf(c, len(d.spec.Explode) > 0 && strings.HasPrefix(c.name, d.spec.Explode[0].From+"."))
+		m := momentOf(c, len(d.spec.Explode) > 0, len(d.spec.Explode) > 0 && strings.HasPrefix(c.name, d.spec.Explode[0].From+"."))
 		if m.timing == nil || d.ofOthers(c) {
 			d.addExtra(c, nil)
 			continue
@@ -169,22 +173,7 @@ func (d *drafting) mainTime(by map[string][]moment) (m *moment, confidence float
 		}
 		return event, confidence, "the name says that it is the time of the record"
 	case first != nil && last != nil:
-		if d.fields["cves"] != nil && set("updated update modified modification changed").any(last.column.words) && d.fields["ip"] == nil && d.fields["url"] == nil {
-			return last, 0.65, "what is known of a vulnerability changes; the last time counts"
-		}
-		if d.unsure("category") || d.fields["category"] != nil {
-			return first, 0.55, "of what is found, the first time counts; of what is active, the last"
-		}
-		switch category := d.spec.Constants["category"]; {
-		case slices.Contains([]string{"scanning", "tor", "proxy", "server-exploit", "spam", "bots", "dos-attacker"}, category):
-			return last, 0.7, "of what is active, the last time counts"
-		case category == "vulnerable":
-			return last, 0.5, "it was changed last then"
-		}
-		if set("updated update modified modification changed").any(last.column.words) {
-			return first, 0.55, "of what is found, the first time counts; of what changes, the last"
-		}
-		return first, pick(first.rank%3 == 0, 0.8, 0.65), "of what is found, the first time counts"
+		return d.firstOrLast(first, last)
 	case first != nil:
 		return first, 0.9, "it is the only time that says when it was found"
 	case last != nil:
@@ -193,6 +182,27 @@ func (d *drafting) mainTime(by map[string][]moment) (m *moment, confidence float
 		return head(by["other"]), 0.5, "it is the only time"
 	}
 	return nil, 0, ""
+}
+
+// changeWords name the time of a change of the record, not of what it is about.
+var changeWords = set("updated update modified modification changed")
+
+// firstOrLast chooses among two times by what the feed is about.
+func (d *drafting) firstOrLast(first, last *moment) (m *moment, confidence float64, why string) {
+	changes := changeWords.any(last.column.words)
+	switch category := d.spec.Constants["category"]; {
+	case changes && d.fields["cves"] != nil && d.fields["ip"] == nil && d.fields["url"] == nil:
+		return last, 0.65, "what is known of a vulnerability changes; the last time counts"
+	case d.unsure("category"), d.fields["category"] != nil:
+		return first, 0.55, "of what is found, the first time counts; of what is active, the last"
+	case slices.Contains([]string{"scanning", "tor", "proxy", "server-exploit", "spam", "bots", "dos-attacker"}, category):
+		return last, 0.7, "of what is active, the last time counts"
+	case category == "vulnerable":
+		return last, 0.5, "it was changed last then"
+	case changes:
+		return first, 0.55, "of what is found, the first time counts; of what changes, the last"
+	}
+	return first, pick(first.rank%3 == 0, 0.8, 0.65), "of what is found, the first time counts"
 }
 
 // unsure reports whether there is a question about something.
