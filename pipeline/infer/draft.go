@@ -231,26 +231,30 @@ func (d *drafting) add(p *proposal) {
 	if c.split != "" && rule.Extract == "" && rule.Expr == "" {
 		rule.Split = c.split
 	}
-	switch {
-	case isIdentity(p.field) && p.field != "target", p.rule.Extract != "", p.field == "category":
-	case p.field == "name" || p.field == "target":
-		if limit := map[string]int{"name": 255, "target": 100}[p.field]; c.maxLength()*2 > limit {
-			rule.Extract = fmt.Sprintf(`^.{1,%d}`, limit)
-		}
-	default:
-		rule.OnInvalid = v1alpha1.InvalidDrop
-	}
+	p.lenient(&rule)
 	switch p.field {
 	case "ip":
 		d.addressRule(p, &rule)
 	case "asn", "cc", "rdns":
-		if d.spec.Explode == nil || rule.When == "" {
-			rule.When = d.withAddress()
-		}
+		rule.When = d.withAddress()
 	}
 	d.plan(rule, Choice{About: c.name, Field: rule.Field, Chosen: rule.Field, Confidence: p.confidence, Reason: p.reason, Alternatives: p.others})
 	for _, r := range p.more {
 		d.plan(r, Choice{About: c.name, Field: r.Field, Chosen: r.Field, Confidence: p.confidence, Reason: p.reason})
+	}
+}
+
+// lenient has a rule drop or cut values that do not fit, but for those that an
+// event is about.
+func (p *proposal) lenient(rule *v1alpha1.MappingRule) {
+	switch {
+	case isIdentity(p.field) && p.field != "target", p.rule.Extract != "", p.field == "category":
+	case p.field == "name" || p.field == "target":
+		if limit := pick(p.field == "name", 255, 100); p.column.maxLength()*2 > limit {
+			rule.Extract = fmt.Sprintf(`^.{1,%d}`, limit)
+		}
+	default:
+		rule.OnInvalid = v1alpha1.InvalidDrop
 	}
 }
 

@@ -18,17 +18,9 @@ func (d *drafting) explode() {
 		d.explodeBy("$")
 		return
 	}
-	var best *column
-	for _, c := range d.columns {
-		switch {
-		case c.nonNull == 0 || c.share(strongKinds) < mostly || refWords.any(c.words):
-		case c.array && !c.kindIs(drift.CVE):
-			if best == nil && c.longest() > 1 {
-				best = c
-			}
-		case !inList(c.name) && !idWords.any(c.words) && !d.inFull(c) && !c.ofReporter(d):
-			return // the record itself says it
-		}
+	best, says := d.listOrRecord()
+	if says {
+		return
 	}
 	if list := d.nestedList(); list != "" {
 		d.explodeBy(list)
@@ -37,6 +29,23 @@ func (d *drafting) explode() {
 	if best != nil {
 		d.explodeBy(best.name)
 	}
+}
+
+// listOrRecord is the first list of telling values, and whether the record itself
+// says what an event is about.
+func (d *drafting) listOrRecord() (list *column, says bool) {
+	for _, c := range d.columns {
+		switch {
+		case c.nonNull == 0 || c.share(strongKinds) < mostly || refWords.any(c.words):
+		case c.array && !c.kindIs(drift.CVE):
+			if list == nil && c.longest() > 1 {
+				list = c
+			}
+		case !inList(c.name) && !idWords.any(c.words) && !d.inFull(c) && !c.ofReporter(d):
+			return nil, true
+		}
+	}
+	return list, false
 }
 
 // inFull reports whether a list has the values of a column among others: the

@@ -72,35 +72,44 @@ const fewRecords = 50
 // of that: outside of lists it has an address, a domain, a hash or a CVE id, or an
 // id, a title and a time.
 func (o *object) isRecord() bool {
-	id, title, when, telling := o.ownValues(0)
-	return telling || id && title && when
+	var own ownValues
+	own.look(o, 0)
+	return own.telling || own.id && own.title && own.when
 }
 
-func (o *object) ownValues(depth int) (id, title, when, telling bool) {
+// ownValues is what a document has outside of lists.
+type ownValues struct{ id, title, when, telling bool }
+
+// aboutAnswer are members that tell of the answer or the publisher.
+var aboutAnswer = set("meta metadata source publisher author contact query request api page pagination")
+
+func (own *ownValues) look(o *object, depth int) {
 	for _, k := range o.keys {
 		words := tokens(k)
-		// What is about the answer, or refers to other documents, says nothing of it.
-		if refWords.any(words) && !set("id").any(words) || set("meta metadata source publisher author contact query request api page pagination").any(words) {
+		if aboutAnswer.any(words) || refWords.any(words) && !slices.Contains(words, "id") {
 			continue
 		}
 		switch v := o.values[k].(type) {
 		case *object:
 			if depth < 3 && !alike(v) && !listsByName(v) {
-				_, _, _, inner := v.ownValues(depth + 1)
-				telling = telling || inner
+				inner := ownValues{}
+				inner.look(v, depth+1)
+				own.telling = own.telling || inner.telling
 			}
 		case string:
-			kind := kindsOf(v)
-			telling = telling || kind.has(ipKinds|drift.SHA256|drift.SHA1|drift.MD5|drift.CVE) || kind.has(drift.FQDN) && domainWords.any(words)
-			id = id || idWords.any(words)
-			title = title || set("title summary name subject").any(words)
-			when = when || kind.has(drift.Timestamp)
+			own.see(words, v, kindsOf(v).has(drift.Timestamp))
 		case json.Number:
-			id = id || idWords.any(words)
-			when = when || kindsOf(v.String()).has(drift.Timestamp) && timeWords.any(words)
+			own.see(words, v.String(), kindsOf(v.String()).has(drift.Timestamp) && timeWords.any(words))
 		}
 	}
-	return id, title, when, telling
+}
+
+func (own *ownValues) see(words []string, value string, isTime bool) {
+	kind := kindsOf(value)
+	own.telling = own.telling || kind.has(ipKinds|drift.SHA256|drift.SHA1|drift.MD5|drift.CVE) || kind.has(drift.FQDN) && domainWords.any(words)
+	own.id = own.id || idWords.any(words)
+	own.title = own.title || set("title summary name subject").any(words)
+	own.when = own.when || isTime
 }
 
 func (p *place) weight() int { return 8*p.telling + min(p.records, 1000) }
@@ -219,24 +228,19 @@ func alike(o *object) bool {
 		if kindsOf(k).strong() != 0 || isNumber(k) {
 			named++
 		}
-		v := o.values[k]
-		if list, ok := v.([]any); ok && len(list) > 0 {
-			v = list[0]
-		}
-		if inner, ok := v.(*object); ok {
+		if inner, ok := firstOf(o.values[k]).(*object); ok {
 			objects++
 			for _, m := range inner.keys {
 				counts[m]++
 			}
 		}
 	}
-	if objects == 0 || objects < len(o.keys) {
+	switch {
+	case objects == 0 || objects < len(o.keys):
 		return false
-	}
-	if named == len(o.keys) {
+	case named == len(o.keys):
 		return true
-	}
-	if objects < 2 || objects < 3 && slices.ContainsFunc(o.keys, isRole) {
+	case objects < 2 || objects < 3 && slices.ContainsFunc(o.keys, isRole):
 		return false
 	}
 	shared := 0
@@ -246,6 +250,14 @@ func alike(o *object) bool {
 		}
 	}
 	return shared >= pick(objects < 3, 4, 2) && shared*2 >= len(counts)
+}
+
+// firstOf is the first element of a list, or the value itself.
+func firstOf(v any) any {
+	if list, ok := v.([]any); ok && len(list) > 0 {
+		return list[0]
+	}
+	return v
 }
 
 // isRole reports whether a name is that of a part of a record: source, dst_info.

@@ -151,14 +151,13 @@ func levelRule() v1alpha1.MappingRule {
 
 // proposeText is for words and sentences.
 func (d *drafting) proposeText(c *column) []proposal {
-	w := c.words
 	if c.name == "$key" && d.format.explode {
 		return []proposal{{field: "name", confidence: 0.55, others: []string{"name with an extract", "extra.key"}, reason: "lists have names, and these may be those of threats"}}
 	}
 	if p := d.proposeCategory(c); p != nil {
 		return p
 	}
-	if set("username login").any(w) || slices.Contains(w, "user") && slices.Contains(w, "name") || slices.Equal(w, []string{"name"}) && len(c.parents) > 0 && set("user account login credential credentials").any(c.parents[len(c.parents)-1:]) {
+	if c.saysUser() {
 		return one("username", 0.7, "the name says that it is the name of a user")
 	}
 	if c.saysOther() {
@@ -167,8 +166,7 @@ func (d *drafting) proposeText(c *column) []proposal {
 	if p := d.proposeParty(c); p != nil {
 		return p
 	}
-	switch {
-	case set("vulnerability vuln").any(w) && slices.Contains(w, "name"):
+	if set("vulnerability vuln").any(c.words) && slices.Contains(c.words, "name") {
 		return one("name", 0.9, "the name says that it is the name of the vulnerability")
 	}
 	if family := d.familyOf(c); family != nil {
@@ -178,6 +176,18 @@ func (d *drafting) proposeText(c *column) []proposal {
 		return p
 	}
 	return d.proposeFree(c)
+}
+
+// saysUser reports whether the name says that it is the name of a user.
+func (c *column) saysUser() bool {
+	w := c.words
+	switch {
+	case set("username login").any(w), slices.Contains(w, "user") && slices.Contains(w, "name"):
+		return true
+	case len(c.parents) == 0:
+		return false
+	}
+	return slices.Equal(w, []string{"name"}) && set("user account login credential credentials").any(c.parents[len(c.parents)-1:])
 }
 
 // proposeThreat is for names of malware and threats.

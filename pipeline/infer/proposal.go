@@ -229,38 +229,38 @@ func (d *drafting) resolve(all []proposal) []proposal {
 	taken := map[string]*proposal{}
 	for field, c := range d.fields { // of the Parser that is followed
 		if !strings.HasPrefix(field, "extra.") {
-			taken[field] = &proposal{column: c, field: field, confidence: 1}
+			taken[field] = &proposal{column: c, field: field, confidence: 1, rule: v1alpha1.MappingRule{Expr: "followed"}}
 		}
 	}
 	out := make([]proposal, 0, len(all)) // with its room from the start: taken points into it
 	for i := range all {
 		p := &all[i]
-		first, dup := taken[p.field]
-		if p.field == "extra" || p.field == "extra.network" && !dup || !dup {
+		switch first := taken[p.field]; {
+		case p.field == "extra":
 			out = append(out, *p)
-			if p.field != "extra" {
-				taken[p.field] = &out[len(out)-1]
-			}
-			continue
-		}
-		if merge(first, p) {
-			continue
-		}
-		if p.field == "name" && p.confidence < first.confidence-0.1 || p.field == "category" {
-			p.field, p.reason = "extra", fmt.Sprintf("%s has %s", first.column.name, p.field)
-			p.confidence, p.rule = 0.8, v1alpha1.MappingRule{}
+		case first == nil:
 			out = append(out, *p)
-			continue
+			taken[p.field] = &out[len(out)-1]
+		case !merge(first, p):
+			out = append(out, p.lose(first))
 		}
-		loser := *p
-		loser.others = []string{p.field}
-		loser.reason = fmt.Sprintf("%s, but %s has %s", p.reason, first.column.name, p.field)
-		loser.field, loser.rule = "extra", v1alpha1.MappingRule{}
-		loser.confidence = 0.65
-		if first.confidence-p.confidence < 0.02 && first.column.words != nil && !same(first.column, p.column) {
-			loser.confidence = 0.5
-		}
-		out = append(out, loser)
+	}
+	return out
+}
+
+// lose sends a proposal to extra, since another column has the field.
+func (p *proposal) lose(to *proposal) proposal {
+	out := *p
+	out.field, out.rule = "extra", v1alpha1.MappingRule{}
+	if p.field == "name" && p.confidence < to.confidence-0.1 || p.field == "category" {
+		out.confidence, out.reason = 0.8, fmt.Sprintf("%s has %s", to.column.name, p.field)
+		return out
+	}
+	out.others = []string{p.field}
+	out.reason = fmt.Sprintf("%s, but %s has %s", p.reason, to.column.name, p.field)
+	out.confidence = 0.65
+	if to.confidence-p.confidence < 0.02 && to.column.words != nil && !same(to.column, p.column) {
+		out.confidence = 0.5
 	}
 	return out
 }

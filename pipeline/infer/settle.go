@@ -31,19 +31,14 @@ func (d *drafting) identify() {
 		d.requireName()
 		return
 	}
-	var main *planned
-	for _, p := range ids {
-		if d.filled(p) == 1 && (main == nil || p.choice.Confidence > main.choice.Confidence+0.1) {
-			main = p
-		}
-	}
-	if main == nil && len(ids) == 1 && ids[0].rule.Field == "cves" {
-		// An advisory may have no CVE id yet.
-		ids[0].rule.OnInvalid = v1alpha1.InvalidDrop
-		d.requireName()
-		return
-	}
+	main := d.mainOf(ids)
 	if main == nil && len(ids) == 1 {
+		if ids[0].rule.Field == "cves" {
+			// An advisory may have no CVE id yet.
+			ids[0].rule.OnInvalid = v1alpha1.InvalidDrop
+			d.requireName()
+			return
+		}
 		main = ids[0]
 		d.skipWithout(main)
 	}
@@ -54,6 +49,17 @@ func (d *drafting) identify() {
 			p.rule.OnInvalid = v1alpha1.InvalidDrop
 		}
 	}
+}
+
+// mainOf is the rule that fits all records and is surest; nil if none fits all.
+func (d *drafting) mainOf(ids []*planned) *planned {
+	var main *planned
+	for _, p := range ids {
+		if d.filled(p) == 1 && (main == nil || p.choice.Confidence > main.choice.Confidence+0.1) {
+			main = p
+		}
+	}
+	return main
 }
 
 // requireName is for records without anything to identify them.

@@ -186,23 +186,28 @@ func worst(results []*result, verbose bool) {
 		if !verbose && i > 12 {
 			break
 		}
-		fmt.Printf("  %s (%s)\n", r.name, r.format)
-		if r.failed != nil {
-			fmt.Printf("      failed: %v\n", r.failed)
+		r.print()
+	}
+}
+
+// print tells all that is not right.
+func (r *result) print() {
+	fmt.Printf("  %s (%s)\n", r.name, r.format)
+	if r.failed != nil {
+		fmt.Printf("      failed: %v\n", r.failed)
+	}
+	for _, u := range r.units {
+		if u.verdict != right {
+			fmt.Printf("      %-7s %s: %s\n", verdictNames[u.verdict], u.about, u.detail)
 		}
-		for _, u := range r.units {
-			if u.verdict != right {
-				fmt.Printf("      %-7s %s: %s\n", verdictNames[u.verdict], u.about, u.detail)
-			}
-		}
-		if r.more > 0 {
-			fmt.Printf("      %d events of records that the catalogue passes over\n", r.more)
-		}
-		if r.listed && r.kind != right {
-			fmt.Printf("      %-7s kind\n", verdictNames[r.kind])
-		}
-		if r.category != right {
-			fmt.Printf("      %-7s category: %s\n", verdictNames[r.category], r.chosen)
-		}
+	}
+	if r.more > 0 {
+		fmt.Printf("      %d events of records that the catalogue passes over\n", r.more)
+	}
+	if r.listed && r.kind != right {
+		fmt.Printf("      %-7s kind\n", verdictNames[r.kind])
+	}
+	if r.category != right {
+		fmt.Printf("      %-7s category: %s\n", verdictNames[r.category], r.chosen)
 	}
 }
