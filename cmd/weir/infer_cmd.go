@@ -79,6 +79,9 @@ func draft(cmd *cobra.Command, o *inferOptions, from string) error {
 	switch {
 	case o.output == "":
 		_, err = cmd.OutOrStdout().Write(yaml)
+		if d.Source != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "the FeedSource is for the Exchange %s; with -o one is added where there is none\n", d.Source.Spec.ExchangeRef.Name)
+		}
 	case d.Source != nil && len(exchanges) == 0:
 		yaml = append(yaml, newExchange...)
 		fallthrough

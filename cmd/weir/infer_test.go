@@ -69,6 +69,26 @@ func TestInferFetchesWhatIsPacked(t *testing.T) {
 	}
 }
 
+// What goes to standard output has no Exchange, so that kubectl apply does not reset
+// the one that is there; weir check takes it as it is.
+func TestInferOnStandardOutputPassesTheCheck(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(c2CSV)) }))
+	defer server.Close()
+	code, yaml, errs := weir(t, "", "infer", server.URL+"/c2.csv", "--allow-net", "127.0.0.0/8", "--provider", "example", "--channel", "c2")
+	if code != 0 || !strings.Contains(yaml, "kind: FeedSource") || strings.Contains(yaml, "kind: Exchange") || !strings.Contains(errs, "Exchange main") {
+		t.Fatalf("exit %d\n%s%s", code, yaml, errs)
+	}
+	draft := file(t, "draft.yaml", yaml)
+	code, stdout, errs := weir(t, "", "check", "-f", draft)
+	if code != 0 || !strings.Contains(stdout, "no problems") || !strings.Contains(errs, "note: "+draft) {
+		t.Errorf("weir check: exit %d\n%s%s", code, stdout, errs)
+	}
+	other := yaml + "---\napiVersion: feeds.weir.dev/v1alpha1\nkind: Exchange\nmetadata: {name: other}\nspec: {}\n"
+	if code, stdout, _ := weir(t, "", "check", "-f", file(t, "other.yaml", other)); code != 1 || !strings.Contains(stdout, `there is no Exchange "main"`) {
+		t.Errorf("weir check beside another Exchange: exit %d\n%s", code, stdout)
+	}
+}
+
 func TestInferExplainsAndAsks(t *testing.T) {
 	code, yaml, errs := weir(t, "a;b\n192.0.2.1;03/04/2026\n", "infer", "-", "--explain")
 	if code != 0 || !strings.Contains(errs, "? 0.40 b -> time") || !strings.Contains(yaml, "# QUESTION: b -> time?") {

@@ -18,7 +18,7 @@ type hint struct {
 
 var hints = []hint{
 	{"phish phishing phishtank openphish impersonation credential", "phish", 1},
-	{"c2 cnc cc2 c2s c2server commandandcontrol botnetcc", "cnc", 1},
+	{"c2 cnc cc2 c2s c2server commandandcontrol botnetcc dga", "cnc", 1},
 	{"scanner scanning scan scanners portscan sweep probe probes recon masscan", "scanning", 0.9},
 	{"ssh bruteforce bruteforcing brute bruteforcer fail2ban sshd ftp telnet rdp smb login attacker attackers attack attacks intrusion exploit exploitation honeypot compromised pwauth", "server-exploit", 0.6},
 	{"spam spammer spammers spamming forumspam comment", "spam", 0.95},
@@ -31,7 +31,7 @@ var hints = []hint{
 	{"scam scams fraud fake scamsniffer crypto", "scam", 0.7},
 	{"ddos dos flood booter", "dos-attacker", 0.8},
 	{"botnet bot bots drone drones zombie infected infection sinkhole", "bots", 0.6},
-	{"amplifier amplification reflector openresolver", "amplifier", 0.9},
+	{"amplifier amplification reflector openresolver openresolvers resolver resolvers", "amplifier", 0.9},
 	{"deface defacement defaced zoneh", "deface", 1},
 	{"skimmer skimming webinject magecart cryptojacking coinminer nocoin miner mining", "webinject", 0.7},
 	{"exposed accessible", "exposed", 0.6},
@@ -144,6 +144,11 @@ func (d *drafting) guessCategory() {
 	}
 	d.categoryByKind(weights)
 	best, second := weights.best()
+	if best == "spam" && d.fields["ip"] == nil && (d.fields["fqdn"] != nil || d.fields["url"] != nil || d.fields["observable"] != nil && d.fields["observable"].share(ipKinds) < 0.5) {
+		// What has no address does not send: it is what spam leads to.
+		weights["spam-url"], weights["spam"] = weights["spam"], 0
+		best = "spam-url"
+	}
 	top := weights[best]
 	confidence := top / (top + weights[second] + 0.8)
 	choice := Choice{About: "category", Field: "category", Chosen: best, Confidence: min(confidence, 0.9), Reason: "by the words of its name, URL, comments and columns"}

@@ -25,10 +25,15 @@ type column struct {
 	distinct map[string]int
 	// JSON types.
 	array, number, boolean, nested bool
+	// relative is the end that the other columns make of it.
+	relative end
 	// unnamed: the name is made up.
 	unnamed bool
-	// defanged values occur; wild ones begin with *. .
-	defanged, wild bool
+	// wild: names that begin with *. occur.
+	wild bool
+	// split is what is between several values in a cell; they are parts as those of an
+	// array are.
+	split string
 }
 
 // mostly is the share of values that a kind needs.
@@ -101,9 +106,6 @@ func (c *column) kindsOf(v string) kinds {
 	k := kindsOf(v)
 	if strings.HasPrefix(v, "*.") {
 		c.wild = true
-	}
-	if k.strong() != 0 && refang(v) != v {
-		c.defanged = true
 	}
 	return k
 }
@@ -234,9 +236,16 @@ func (r *records) paths() []*column {
 // exploded lists what the records have after the array at a path was taken apart.
 func (r *records) exploded(path string) []*column {
 	var docs []any
-	for _, row := range r.rows {
+	var names []string
+	for at, row := range r.rows {
 		v, err := decodeRecord(row[0])
-		if err != nil {
+		if err != nil || len(docs) >= maxRecords {
+			continue
+		}
+		if list, ok := v.([]any); ok && path == "$" {
+			for _, e := range list {
+				docs, names = append(docs, e), append(names, nameAt(r.names, at))
+			}
 			continue
 		}
 		holder, last := v, path
@@ -249,19 +258,23 @@ func (r *records) exploded(path string) []*column {
 		}
 		o, ok := holder.(*object)
 		if !ok {
-			docs = append(docs, v)
+			docs, names = append(docs, v), append(names, nameAt(r.names, at))
 			continue
 		}
 		list, _ := o.values[last].([]any)
 		for _, e := range list {
 			o.values[last] = e
-			docs = append(docs, clone(v))
-			if len(docs) >= maxRecords {
-				return flatten(docs, nil)
-			}
+			docs, names = append(docs, clone(v)), append(names, nameAt(r.names, at))
 		}
 	}
-	return flatten(docs, nil)
+	return flatten(docs, names)
+}
+
+func nameAt(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return ""
 }
 
 // clone copies the objects of a value.

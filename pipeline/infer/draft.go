@@ -22,7 +22,10 @@ type drafting struct {
 	like    *v1alpha1.Parser
 	// fields are the columns that fill fields of the event.
 	fields map[string]*column
-	rules  []planned
+	// addresses are columns that have the address of records in which the one of
+	// fields has none.
+	addresses []*column
+	rules     []planned
 	// words that say what the feed is about: all of them; those of its URL and
 	// file name; those of its comments.
 	feedWords, hostWords, nameWords, commentWords []string
@@ -62,7 +65,9 @@ func (d *drafting) build() error {
 		}
 	} else {
 		d.explode()
+		d.derive()
 		d.mapColumns()
+		d.listed()
 	}
 	d.identify()
 	if err := d.settle(); err != nil {
@@ -108,17 +113,28 @@ func (d *drafting) categorized() bool {
 func (d *drafting) mapColumns() {
 	planned := map[*column]bool{}
 	d.followLike(planned)
+	d.relate()
 	all, times := d.proposals(planned)
 	all = d.askForName(d.resolve(all))
+	d.withoutSource(all)
 	for i := range all {
 		planned[all[i].column] = true
+		for _, c := range all[i].also {
+			planned[c] = true
+		}
 	}
+	all = slices.DeleteFunc(all, func(p proposal) bool {
+		return p.field == "extra" && slices.ContainsFunc(all, func(o proposal) bool { return slices.Contains(o.also, p.column) })
+	})
 	d.urlOfParts(all)
 	d.rangeOfAddresses(all)
 	d.withoutAddress(all)
 	for i := range all {
 		if all[i].field != "extra" {
 			d.fields[all[i].field] = all[i].column
+			if all[i].field == "ip" {
+				d.addresses = all[i].also
+			}
 		}
 	}
 	d.guessIfNone()
@@ -208,18 +224,14 @@ func (d *drafting) add(p *proposal) {
 	rule := p.rule
 	rule.Field = p.field
 	if rule.Expr == "" && rule.From == nil {
-		rule.From = []string{c.name}
+		rule.From = p.names()
 	}
 	d.nullsOf(c, &rule)
-	switch {
-	case isIdentity(p.field) && p.field != "target", p.rule.Extract != "", p.field == "category":
-	case p.field == "name" || p.field == "target":
-		if limit := map[string]int{"name": 255, "target": 100}[p.field]; c.maxLength()*2 > limit {
-			rule.Extract = fmt.Sprintf(`^.{1,%d}`, limit)
-		}
-	default:
-		rule.OnInvalid = v1alpha1.InvalidDrop
+	d.mergedNulls(p, &rule)
+	if c.split != "" && rule.Extract == "" && rule.Expr == "" {
+		rule.Split = c.split
 	}
+	p.lenient(&rule)
 	switch p.field {
 	case "ip":
 		d.addressRule(p, &rule)
@@ -229,6 +241,20 @@ func (d *drafting) add(p *proposal) {
 	d.plan(rule, Choice{About: c.name, Field: rule.Field, Chosen: rule.Field, Confidence: p.confidence, Reason: p.reason, Alternatives: p.others})
 	for _, r := range p.more {
 		d.plan(r, Choice{About: c.name, Field: r.Field, Chosen: r.Field, Confidence: p.confidence, Reason: p.reason})
+	}
+}
+
+// lenient has a rule drop or cut values that do not fit, but for those that an
+// event is about.
+func (p *proposal) lenient(rule *v1alpha1.MappingRule) {
+	switch {
+	case isIdentity(p.field) && p.field != "target", p.rule.Extract != "", p.field == "category":
+	case p.field == "name" || p.field == "target":
+		if limit := pick(p.field == "name", 255, 100); p.column.maxLength()*2 > limit {
+			rule.Extract = fmt.Sprintf(`^.{1,%d}`, limit)
+		}
+	default:
+		rule.OnInvalid = v1alpha1.InvalidDrop
 	}
 }
 
@@ -248,6 +274,9 @@ func (d *drafting) addressRule(p *proposal, rule *v1alpha1.MappingRule) {
 // is about an address needs one.
 func (d *drafting) withAddress() string {
 	if c := d.fields["ip"]; c != nil {
+		if len(d.addresses) > 0 {
+			return d.celAny(append([]*column{c}, d.addresses...))
+		}
 		if d.allHave(c) && c.share(ipKinds|drift.IPPort) == 1 {
 			return ""
 		}
@@ -313,96 +342,6 @@ func (c *column) padded() bool {
 			if len(octet) > 1 && octet[0] == '0' {
 				return true
 			}
-		}
-	}
-	return false
-}
-
-// hostOfURL fills the host out of the URL where no column has it.
-func (d *drafting) hostOfURL() {
-	u := d.fields["url"]
-	if o := d.fields["observable"]; u == nil && o != nil && o.share(drift.URL|bareURL) > 0 {
-		u = o
-	}
-	if u == nil || u.array || d.fields["fqdn"] != nil && d.fields["ip"] != nil && d.allHave(d.fields["ip"]) {
-		return
-	}
-	fields := []string{"observable"}
-	if u == d.fields["observable"] {
-		fields = []string{"fqdn", "ip"}
-	}
-	for _, f := range fields {
-		rule := v1alpha1.MappingRule{Field: f, From: []string{u.name}, Transform: []v1alpha1.Transform{v1alpha1.TransformURLHost}, OnInvalid: v1alpha1.InvalidDrop}
-		d.plan(rule, Choice{About: u.name, Field: f, Chosen: "the host of the URL", Confidence: 0.85, Reason: "no other column has it"})
-	}
-}
-
-// addExtra keeps a column in extra.
-func (d *drafting) addExtra(c *column, p *proposal) {
-	key := d.extraKey(c)
-	rule := v1alpha1.MappingRule{Field: "extra." + key, From: []string{c.name}}
-	if len(c.nulls) > 0 {
-		rule.Nulls = slices.DeleteFunc(slices.Clone(c.nulls), func(n string) bool { return len(n) > 64 })
-		rule.Nulls = rule.Nulls[:min(len(rule.Nulls), 32)]
-	}
-	if !d.format.records.json {
-		rule.Type = c.extraType()
-		if rule.Type != "" {
-			rule.OnInvalid = v1alpha1.InvalidDrop
-		}
-	}
-	choice := Choice{About: c.name, Field: rule.Field, Chosen: rule.Field, Confidence: 0.7, Reason: "the event has no field for it"}
-	if p != nil && p.field == "extra" {
-		choice.Confidence, choice.Reason, choice.Alternatives = p.confidence, p.reason, p.others
-	} else if p != nil {
-		choice.Reason, choice.Confidence = "the value as it was", 0.9
-	}
-	d.plan(rule, choice)
-}
-
-// extraKey is a key that no other column has.
-func (d *drafting) extraKey(c *column) string {
-	key := cleanKey(c.words, c.parents)
-	if c.unnamed {
-		key = cleanKey(tokens(c.name), nil)
-	}
-	taken := func(k string) bool {
-		return slices.ContainsFunc(d.rules, func(r planned) bool { return r.rule.Field == "extra."+k })
-	}
-	if taken(key) && len(c.parents) > 0 {
-		key = cleanKey(append(slices.Clone(c.parents), c.words...), nil)
-	}
-	base := key
-	for n := 2; taken(key); n++ {
-		key = fmt.Sprintf("%s_%d", base, n)
-	}
-	return key
-}
-
-// extraType is the JSON type of the text of a table.
-func (c *column) extraType() v1alpha1.ExtraType {
-	switch {
-	case c.nonNull == 0 || c.array:
-		return ""
-	case c.share(drift.Int) == 1 && !c.leadingZero() && c.maxLength() <= 15:
-		return v1alpha1.ExtraInteger
-	case c.share(drift.Int|drift.Float) == 1 && !c.leadingZero() && c.maxLength() <= 15:
-		return v1alpha1.ExtraNumber
-	}
-	for v := range c.distinct {
-		switch strings.ToLower(v) {
-		case "true", "false":
-		default:
-			return ""
-		}
-	}
-	return v1alpha1.ExtraBoolean
-}
-
-func (c *column) leadingZero() bool {
-	for v := range c.distinct {
-		if len(v) > 1 && v[0] == '0' && v[1] != '.' || v[0] == '+' {
-			return true
 		}
 	}
 	return false

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -179,7 +180,15 @@ func (d *drafting) preamble(b *strings.Builder) {
 	t := d.text
 	said := t.comments[:t.before]
 	said = slices.DeleteFunc(slices.Clone(said), func(l string) bool { return strings.Trim(l, "#;/!%-=* \t") == "" })
-	lines(b, said[max(0, len(said)-2):])
+	last := said[max(0, len(said)-2):]
+	for _, c := range d.spec.Input.Capture {
+		for _, l := range said[:len(said)-len(last)] {
+			if ok, err := regexp.MatchString(c.Pattern, l); ok && err == nil {
+				lines(b, []string{l})
+			}
+		}
+	}
+	lines(b, last)
 	if csv := d.spec.Input.CSV; csv != nil && csv.Header == "" && len(t.data) > 0 {
 		lines(b, t.data[:1])
 	}

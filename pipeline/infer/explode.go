@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -13,17 +14,13 @@ func (d *drafting) explode() {
 	if !d.format.records.json {
 		return
 	}
-	var best *column
-	for _, c := range d.columns {
-		switch {
-		case c.nonNull == 0 || c.share(strongKinds) < mostly || refWords.any(c.words):
-		case c.array && !c.kindIs(drift.CVE):
-			if best == nil && c.longest() > 1 {
-				best = c
-			}
-		case !inList(c.name) && !idWords.any(c.words):
-			return // the record itself says it
-		}
+	if d.format.explode {
+		d.explodeBy("$")
+		return
+	}
+	best, says := d.listOrRecord()
+	if says {
+		return
 	}
 	if list := d.nestedList(); list != "" {
 		d.explodeBy(list)
@@ -33,6 +30,64 @@ func (d *drafting) explode() {
 		d.explodeBy(best.name)
 	}
 }
+
+// listOrRecord is the first list of telling values, and whether the record itself
+// says what an event is about.
+func (d *drafting) listOrRecord() (list *column, says bool) {
+	for _, c := range d.columns {
+		switch {
+		case c.nonNull == 0 || c.share(strongKinds) < mostly || refWords.any(c.words):
+		case c.array && !c.kindIs(drift.CVE):
+			if list == nil && c.longest() > 1 {
+				list = c
+			}
+		case !inList(c.name) && !idWords.any(c.words) && !d.inFull(c) && !c.ofReporter(d):
+			return nil, true
+		}
+	}
+	return list, false
+}
+
+// inFull reports whether a list has the values of a column among others: the
+// column is but the first or main one, as the common name of a certificate is of
+// its names.
+func (d *drafting) inFull(c *column) bool {
+	return slices.ContainsFunc(d.columns, func(list *column) bool {
+		if list == c || !list.array || list.nested || list.longest() < 2 || list.kind&c.kind&strongKinds == 0 {
+			return false
+		}
+		for i, v := range c.values {
+			if v != "" && (i >= len(list.values) || !slices.Contains(strings.Split(list.values[i], "\n"), v)) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// ofReporter reports whether a URL or name belongs to who reports: an object that
+// is called so has a name beside it, and no address.
+func (c *column) ofReporter(d *drafting) bool {
+	if len(c.parents) == 0 || !reporterObjects[c.parents[len(c.parents)-1]] || c.kindIs(ipKinds) {
+		return false
+	}
+	under := c.name[:strings.LastIndexByte(c.name, '.')+1]
+	named := false
+	for _, o := range d.columns {
+		if !strings.HasPrefix(o.name, under) || o == c {
+			continue
+		}
+		if o.kindIs(ipKinds) {
+			return false
+		}
+		named = named || set("name title id label").any(o.words)
+	}
+	return named
+}
+
+// reporterObjects are what publishers call the object about where they have a
+// record from.
+var reporterObjects = set("source reporter provider publisher feed author submitter contributor log origin vendor creator organization organisation")
 
 // nestedList is the array of objects that has telling values.
 func (d *drafting) nestedList() string {

@@ -28,6 +28,12 @@ type format struct {
 	regular bool
 	// unnamed: the names of the columns are made up.
 	unnamed bool
+	// derive are patterns for columns out of others, by the column; %s is their name.
+	derive map[string]string
+	// syndicated: it is RSS or Atom.
+	syndicated bool
+	// explode: each record is a list of values.
+	explode bool
 	// choices were made on the way.
 	choices []Choice
 	records *records
@@ -164,25 +170,15 @@ func (t *text) ofJSON(name string, in v1alpha1.InputSpec, docs []any, reason str
 	return f
 }
 
+// vocabularyInputs are the formats that bring their own mapping.
+var vocabularyInputs = map[string]v1alpha1.InputSpec{
+	"stix": {STIX: &v1alpha1.STIXSpec{}}, "misp": {MISP: &v1alpha1.MISPSpec{}}, "n6": {N6: &v1alpha1.N6Spec{}}, "intelmq": {IntelMQ: &v1alpha1.IntelMQSpec{}},
+	"iodef": {IODEF: &v1alpha1.IODEFSpec{}}, "openioc": {OpenIOC: &v1alpha1.OpenIOCSpec{}}, "idea": {IDEA: &v1alpha1.IDEASpec{}},
+}
+
 func vocabularyFormat(v string) format {
-	f := format{name: v, vocabulary: true, confidence: 0.9, score: 1, reason: "it has the members of " + v}
-	switch v {
-	case "stix":
-		f.input.STIX = &v1alpha1.STIXSpec{}
-	case "misp":
-		f.input.MISP = &v1alpha1.MISPSpec{}
-	case "n6":
-		f.input.N6 = &v1alpha1.N6Spec{}
-	case "intelmq":
-		f.input.IntelMQ = &v1alpha1.IntelMQSpec{}
-	case "iodef":
-		f.input.IODEF = &v1alpha1.IODEFSpec{}
-	case "openioc":
-		f.input.OpenIOC = &v1alpha1.OpenIOCSpec{}
-	case "idea":
-		f.input.IDEA = &v1alpha1.IDEASpec{}
-	}
-	return f
+	in := vocabularyInputs[v]
+	return format{name: v, vocabulary: true, confidence: 0.9, score: 1, reason: "it has the members of " + v, input: *in.DeepCopy()}
 }
 
 // vocabularyIn recognizes a vocabulary of JSON by what its objects must have.

@@ -150,6 +150,9 @@ func direct(line string, names []string, d *dialect) bool {
 // written, with other delimiters, behind a label such as "CSV: ".
 func headerCandidates(line, delimiter, quote string) [][]string {
 	line = strings.TrimRight(line, " #*")
+	if delimiter == "\t" { // comments name what cannot be seen
+		line = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(tabName.ReplaceAllString(line, "\t")), "<CR>"))
+	}
 	var out [][]string
 	for _, l := range []string{line[strings.Index(line, ": ")+1:], line} {
 		for _, del := range []string{delimiter, strings.TrimSpace(delimiter), ",", "|", "\t", ";"} {
@@ -165,6 +168,8 @@ func headerCandidates(line, delimiter, quote string) [][]string {
 	}
 	return out
 }
+
+var tabName = regexp.MustCompile(`(?i)\s*<tab>\s*`)
 
 func namesOf(cells []string, width int) bool {
 	if len(cells) < 2 || len(cells) > width+1 || len(cells) < width-1 {
@@ -220,34 +225,26 @@ func inventNames(d *dialect) []string {
 	return uniqueNames(names)
 }
 
+// invented are the names of columns by what they hold, in order of what is asked
+// first.
+var invented = []struct {
+	kinds drift.Kinds
+	name  string
+}{
+	{drift.CIDR4 | drift.CIDR6, "network"}, {drift.IPPort, "ip_port"}, {drift.URL, "url"}, {drift.FQDN, "domain"}, {drift.Email, "email"},
+	{drift.SHA256, "sha256"}, {drift.SHA1, "sha1"}, {drift.MD5, "md5"}, {drift.CVE, "cve"}, {drift.Timestamp, "time"},
+}
+
 // inventName is a name for a column of these values; "" for what has no kind.
 func inventName(values []string) string {
 	c := newColumn("", values)
-	switch k := c.kind; {
-	case k == 0 || c.nonNull == 0:
-		return ""
-	case k&ipKinds != 0 && c.all(ipKinds):
+	if c.all(ipKinds) {
 		return "ip"
-	case k&(drift.CIDR4|drift.CIDR6) != 0:
-		return "network"
-	case k&drift.IPPort != 0:
-		return "ip_port"
-	case k&drift.URL != 0:
-		return "url"
-	case k&drift.FQDN != 0:
-		return "domain"
-	case k&drift.Email != 0:
-		return "email"
-	case k&drift.SHA256 != 0:
-		return "sha256"
-	case k&drift.SHA1 != 0:
-		return "sha1"
-	case k&drift.MD5 != 0:
-		return "md5"
-	case k&drift.CVE != 0:
-		return "cve"
-	case k&drift.Timestamp != 0:
-		return "time"
+	}
+	for _, i := range invented {
+		if c.nonNull > 0 && c.kindIs(i.kinds) {
+			return i.name
+		}
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/drift"
 )
 
 // place is where records may be in a JSON document.
@@ -18,6 +19,8 @@ type place struct {
 	telling int
 	// scalars: the records are values, not objects.
 	scalars bool
+	// explode: each record is a list of such values.
+	explode bool
 	sample  []any
 }
 
@@ -38,11 +41,16 @@ func (t *text) document(doc any) []format {
 			reason: "the document has no list of records: it is the only one"}}
 	}
 	best := places[0]
+	if o, ok := doc.(*object); ok && best.records <= fewRecords && o.isRecord() {
+		return []format{{name: "JSON", input: v1alpha1.InputSpec{JSON: &v1alpha1.JSONSpec{}}, confidence: 0.75, score: 1,
+			reason: "the document itself says what it is about: it is the only record", others: []string{"records: " + best.path}}}
+	}
 	if v := vocabularyIn(best.sample); v != "" && best.path == "" {
 		return []format{vocabularyFormat(v)}
 	}
 	f := format{name: "JSON", input: v1alpha1.InputSpec{JSON: &v1alpha1.JSONSpec{Records: best.path}}, confidence: 0.95, score: 1,
 		reason: fmt.Sprintf("%s holds most of the records (%d)", nameOf(best.path), best.records)}
+	f.explode = best.explode
 	var rivals []string
 	for _, p := range places[1:] {
 		if p.weight()*4 >= best.weight() && p.weight() > 0 && p.scalars == best.scalars {
@@ -54,6 +62,54 @@ func (t *text) document(doc any) []format {
 			Reason: "other lists have as many records", Alternatives: rivals})
 	}
 	return []format{f}
+}
+
+// fewRecords is how many elements the lists of a report have at most; what has
+// more is read element by element.
+const fewRecords = 50
+
+// isRecord reports whether a document is about one thing, and its lists are part
+// of that: outside of lists it has an address, a domain, a hash or a CVE id, or an
+// id, a title and a time.
+func (o *object) isRecord() bool {
+	var own ownValues
+	own.look(o, 0)
+	return own.telling || own.id && own.title && own.when
+}
+
+// ownValues is what a document has outside of lists.
+type ownValues struct{ id, title, when, telling bool }
+
+// aboutAnswer are members that tell of the answer or the publisher.
+var aboutAnswer = set("meta metadata source publisher author contact query request api page pagination")
+
+func (own *ownValues) look(o *object, depth int) {
+	for _, k := range o.keys {
+		words := tokens(k)
+		if aboutAnswer.any(words) || refWords.any(words) && !slices.Contains(words, "id") {
+			continue
+		}
+		switch v := o.values[k].(type) {
+		case *object:
+			if depth < 3 && !alike(v) && !listsByName(v) {
+				inner := ownValues{}
+				inner.look(v, depth+1)
+				own.telling = own.telling || inner.telling
+			}
+		case string:
+			own.see(words, v, kindsOf(v).has(drift.Timestamp))
+		case json.Number:
+			own.see(words, v.String(), kindsOf(v.String()).has(drift.Timestamp) && timeWords.any(words))
+		}
+	}
+}
+
+func (own *ownValues) see(words []string, value string, isTime bool) {
+	kind := kindsOf(value)
+	own.telling = own.telling || kind.has(ipKinds|drift.SHA256|drift.SHA1|drift.MD5|drift.CVE) || kind.has(drift.FQDN) && domainWords.any(words)
+	own.id = own.id || idWords.any(words)
+	own.title = own.title || set("title summary name subject").any(words)
+	own.when = own.when || isTime
 }
 
 func (p *place) weight() int { return 8*p.telling + min(p.records, 1000) }
@@ -83,6 +139,15 @@ func walkPlaces(v any, path string, depth int, out *[]place) {
 			*out = append(*out, p)
 		}
 	case *object:
+		if listsByName(v) {
+			if list, _ := membersOf(v); list != nil {
+				if p, ok := placeOf(list, join(path, "*")); ok {
+					p.explode = true
+					*out = append(*out, p)
+					return
+				}
+			}
+		}
 		if alike(v) {
 			list, step := membersOf(v)
 			if p, ok := placeOf(list, join(path, step)); ok {
@@ -163,24 +228,19 @@ func alike(o *object) bool {
 		if kindsOf(k).strong() != 0 || isNumber(k) {
 			named++
 		}
-		v := o.values[k]
-		if list, ok := v.([]any); ok && len(list) > 0 {
-			v = list[0]
-		}
-		if inner, ok := v.(*object); ok {
+		if inner, ok := firstOf(o.values[k]).(*object); ok {
 			objects++
 			for _, m := range inner.keys {
 				counts[m]++
 			}
 		}
 	}
-	if objects == 0 || objects < len(o.keys) {
+	switch {
+	case objects == 0 || objects < len(o.keys):
 		return false
-	}
-	if named == len(o.keys) {
+	case named == len(o.keys):
 		return true
-	}
-	if objects < 3 {
+	case objects < 2 || objects < 3 && slices.ContainsFunc(o.keys, isRole):
 		return false
 	}
 	shared := 0
@@ -189,7 +249,39 @@ func alike(o *object) bool {
 			shared++
 		}
 	}
-	return shared >= 2 && shared*2 >= len(counts)
+	return shared >= pick(objects < 3, 4, 2) && shared*2 >= len(counts)
+}
+
+// firstOf is the first element of a list, or the value itself.
+func firstOf(v any) any {
+	if list, ok := v.([]any); ok && len(list) > 0 {
+		return list[0]
+	}
+	return v
+}
+
+// isRole reports whether a name is that of a part of a record: source, dst_info.
+func isRole(name string) bool {
+	ws := tokens(name)
+	return endOf(ws) != noEnd && !slices.ContainsFunc(ws, func(w string) bool { return !isKnownName(w) && w != "info" }) || len(ws) == 1 && isKnownName(name)
+}
+
+// listsByName reports whether all members of an object are lists of values, under
+// names that are the publisher's own (families, campaigns): the name says
+// something of the values. What kind they are does not: domains, ips.
+func listsByName(o *object) bool {
+	for _, k := range o.keys {
+		list, ok := o.values[k].([]any)
+		if !ok || len(list) == 0 || harmless.MatchString(k) || isKnownName(k) {
+			return false
+		}
+		for _, v := range list[:min(len(list), 20)] {
+			if s, ok := v.(string); !ok || kindsOf(s).strong() == 0 {
+				return false
+			}
+		}
+	}
+	return len(o.keys) > 1
 }
 
 func isNumber(s string) bool {

@@ -14,7 +14,6 @@ const (
 	hostPort                                 // example.com:443
 	bareURL                                  // example.com/login, without a scheme
 	proto                                    // tcp, udp, icmp
-	several                                  // values in one cell
 )
 
 // kinds is a set of kinds of one value.
@@ -38,6 +37,9 @@ func kindsOf(s string) kinds {
 	}
 	plain := refang(s)
 	k := drift.KindsOf(plain)
+	if k&(drift.Int|drift.Float) != 0 && epochLayout(plain) != "" {
+		k |= drift.Timestamp
+	}
 	switch {
 	case k&drift.FQDN != 0 && !likeName(plain):
 		return kinds(k&^drift.FQDN | drift.Text)

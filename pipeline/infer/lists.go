@@ -11,12 +11,15 @@ import (
 )
 
 var (
-	hostsLine   = regexp.MustCompile(`^\s*(?:0\.0\.0\.0|127\.\d+\.\d+\.\d+|::1?|fe80::\S*|ff0\S*|255\.255\.255\.255)\s+[^\s#]+`)
-	sectionLine = regexp.MustCompile(`^\s*\[[^\]\[]+\]\s*$`)
-	settingLine = regexp.MustCompile(`^\s*[\w .-]+?\s*[=:]`)
-	zoneLine    = regexp.MustCompile(`(?i)^\$(?:TTL|ORIGIN|INCLUDE)\s|\s(?:IN\s+)?SOA\s+\S+\s+\S+\s|\s(?:\d+\s+)?IN\s+(?:A|AAAA|CNAME|NS|TXT|PTR)\s`)
-	zoneRecord  = regexp.MustCompile(`(?i)(?:^|\s)(?:IN|A|AAAA|CNAME|NS|TXT|PTR|SOA)\s`)
-	pairText    = regexp.MustCompile(`(?:^|[\s,;|&])([A-Za-z_][\w.-]*)=("[^"]*"|'[^']*'|[^\s,;|&]*)`)
+	hostsLine    = regexp.MustCompile(`^\s*(?:0\.0\.0\.0|127\.\d+\.\d+\.\d+|::1?|fe80::\S*|ff0\S*|255\.255\.255\.255)\s+[^\s#]+`)
+	sectionLine  = regexp.MustCompile(`^\s*\[[^\]\[]+\]\s*$`)
+	settingLine  = regexp.MustCompile(`^\s*[\w .-]+?\s*[=:]`)
+	zoneLine     = regexp.MustCompile(`(?i)^\$(?:TTL|ORIGIN|INCLUDE)\s|\s(?:IN\s+)?SOA\s+\S+\s+\S+\s|\s(?:\d+\s+)?IN\s+(?:A|AAAA|CNAME|NS|TXT|PTR)\s`)
+	zoneRecord   = regexp.MustCompile(`(?i)(?:^|\s)(?:IN|A|AAAA|CNAME|NS|TXT|PTR|SOA)\s`)
+	zoneComment  = regexp.MustCompile(`^\s*;`)
+	rblLine      = regexp.MustCompile(`^:\d+\.\d+\.\d+\.\d+:`)
+	rblDirective = regexp.MustCompile(`^\$(?:SOA|NS|TTL|DATASET)\s`)
+	pairText     = regexp.MustCompile(`(?:^|[\s,;|&])([A-Za-z_][\w.-]*)=("[^"]*"|'[^']*'|[^\s,;|&]*)`)
 )
 
 // special recognizes formats of lines that have a reader of their own.
@@ -37,7 +40,13 @@ func (t *text) special() []format {
 		out = append(out, format{name: "a hosts file", confidence: 0.95, score: 1.5, input: v1alpha1.InputSpec{Hosts: &v1alpha1.HostsSpec{}},
 			reason: "its lines are a local address and a name"})
 	}
-	if zone := count(zoneLine, t.lines); zone >= 1 && count(zoneRecord, t.lines)/n >= 0.6 {
+	if count(rblLine, t.lines) >= 1 && count(rblDirective, t.lines) >= 1 {
+		out = append(out, format{name: "a zone of rbldnsd", confidence: 0.9, score: 1.5, input: v1alpha1.InputSpec{Zone: &v1alpha1.ZoneSpec{Dialect: v1alpha1.ZoneRBL}},
+			reason: "it has the directives and the values of rbldnsd"})
+	}
+	// Semicolons begin comments in zones.
+	said := max(n-count(zoneComment, t.lines), 1)
+	if zone := count(zoneLine, t.lines); zone >= 1 && count(zoneRecord, t.lines)/said >= 0.6 {
 		out = append(out, format{name: "a DNS zone", confidence: 0.9, score: 1.5, input: v1alpha1.InputSpec{Zone: &v1alpha1.ZoneSpec{}},
 			reason: "it has resource records in master file format"})
 	}
@@ -212,203 +221,4 @@ func celText(s string) string {
 		return "r'" + s + "'"
 	}
 	return fmt.Sprintf("%q", s)
-}
-
-// token is a word of a line.
-type token struct {
-	text string
-	// class is what words of one template have in common: a kind, or the text
-	// itself where it is punctuation.
-	class   string
-	literal bool
-}
-
-var (
-	dateTime = regexp.MustCompile(`^(\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{4})\s+(\d\d?:\d\d(?::\d\d(?:\.\d+)?)?)`)
-	spaces   = regexp.MustCompile(`\s+`)
-)
-
-// words takes a line apart at white space, and keeps date and time together.
-func words(line string) []token {
-	var out []token
-	rest := strings.TrimSpace(line)
-	for rest != "" && len(out) < 64 {
-		if m := dateTime.FindString(rest); m != "" && (len(m) == len(rest) || rest[len(m)] == ' ' || rest[len(m)] == '\t') {
-			out = append(out, token{text: m, class: "time"})
-			rest = strings.TrimSpace(rest[len(m):])
-			continue
-		}
-		end := strings.IndexAny(rest, " \t")
-		if end < 0 {
-			end = len(rest)
-		}
-		out = append(out, tokenOf(rest[:end], len(out) == 0))
-		rest = strings.TrimSpace(rest[end:])
-	}
-	return out
-}
-
-func tokenOf(s string, first bool) token {
-	k := kindsOf(s)
-	switch {
-	case k.has(ipKinds):
-		return token{text: s, class: "ip"}
-	case k.strong() != 0:
-		return token{text: s, class: k.strong().String()}
-	case k.has(drift.Int | drift.Float):
-		return token{text: s, class: "number"}
-	case k.has(drift.Timestamp):
-		return token{text: s, class: "time"}
-	case strings.Trim(s, "#;:|,-=>()[]/*") == "":
-		return token{text: s, class: s, literal: true}
-	case first && word.MatchString(s):
-		return token{text: s, class: "=" + s, literal: true}
-	}
-	return token{text: s, class: "word"}
-}
-
-// templates takes the largest group of lines that are built alike.
-func (t *text) templates(lines []string) *format {
-	groups := map[string][][]token{}
-	for _, l := range lines {
-		ws := words(l)
-		classes := make([]string, len(ws))
-		for i, w := range ws {
-			classes[i] = w.class
-		}
-		key := strings.Join(classes, " ")
-		groups[key] = append(groups[key], ws)
-	}
-	best := largest(groups)
-	g := groups[best]
-	if len(g) == 0 || len(g[0]) < 2 && !strings.Contains(best, "ip") {
-		return nil
-	}
-	share := float64(len(g)) / float64(len(lines))
-	if share < 0.2 || len(g[0]) > 24 || t.tabbed(g[0], lines) {
-		return nil
-	}
-	names, known := t.templateNames(g)
-	pattern := patternOf(g[0], names)
-	f := format{name: "lines of a pattern", confidence: min(0.9, 0.4+share/2), score: 0.8 * share,
-		reason: fmt.Sprintf("%d of %d lines are built alike", len(g), len(lines)),
-		input:  v1alpha1.InputSpec{Text: &v1alpha1.TextSpec{Comment: t.comment, Pattern: "^" + pattern + "$"}}, unnamed: !known}
-	if share < 1 {
-		f.score, f.confidence = 0.75*share, 0.9*share
-		f.input.Text.Pattern = `^(?:` + pattern + `|.*)$`
-		f.skip = append(f.skip, v1alpha1.SkipRule{Reason: "other-line", When: fmt.Sprintf(`record.%s == ""`, names[0])})
-		f.other = func(row []string) bool { return row[0] == "" }
-		f.choices = append(f.choices, Choice{About: "records", Chosen: "skip lines that are built otherwise", Confidence: 0.5 + share/4,
-			Reason: fmt.Sprintf("%d of %d lines are built otherwise", len(lines)-len(g), len(lines))})
-	}
-	return &f
-}
-
-// largest is the key of the largest group with a telling word.
-func largest(groups map[string][][]token) (best string) {
-	for key, g := range groups {
-		if isTelling(g[0]) && (best == "" || len(g) > len(groups[best]) || len(g) == len(groups[best]) && key < best) {
-			best = key
-		}
-	}
-	return best
-}
-
-// tabbed reports whether the words are what tabs part: then it is a table.
-func (t *text) tabbed(ws []token, lines []string) bool {
-	return !slices.ContainsFunc(lines, func(l string) bool { return strings.Count(l, "\t")+1 != len(ws) })
-}
-
-func isTelling(ws []token) bool {
-	return slices.ContainsFunc(ws, func(w token) bool { return kindsOf(w.text).strong() != 0 })
-}
-
-// patternOf is a regular expression for lines like this one.
-func patternOf(ws []token, names []string) string {
-	var b strings.Builder
-	b.WriteString(`\s*`)
-	n := 0
-	for i, w := range ws {
-		if i > 0 {
-			b.WriteString(`\s+`)
-		}
-		switch {
-		case w.literal:
-			b.WriteString(regexp.QuoteMeta(w.text))
-			continue
-		case w.class == "time" && strings.ContainsAny(w.text, " \t"):
-			fmt.Fprintf(&b, `(?P<%s>\S+\s+\S+)`, names[n])
-		default:
-			fmt.Fprintf(&b, `(?P<%s>\S+)`, names[n])
-		}
-		n++
-	}
-	b.WriteString(`\s*`)
-	return b.String()
-}
-
-// templateNames names the parts: after a comment that lists as many names, or
-// after what they hold.
-func (t *text) templateNames(g [][]token) (names []string, known bool) {
-	var columns [][]string
-	for i, w := range g[0] {
-		if w.literal {
-			continue
-		}
-		var values []string
-		for _, ws := range g {
-			values = append(values, ws[i].text)
-		}
-		columns = append(columns, values)
-	}
-	if names := t.commentedWords(len(columns)); names != nil {
-		return groupNames(names), true
-	}
-	names = make([]string, len(columns))
-	for i, values := range columns {
-		if names[i] = inventName(values); names[i] == "" {
-			names[i] = fmt.Sprintf("column_%d", i+1)
-		}
-	}
-	return groupNames(names), false
-}
-
-var wideGap = regexp.MustCompile(`\t+|\s{2,}|\s*[#|;,]\s*`)
-
-// commentedWords finds a comment before the first line that has n names.
-func (t *text) commentedWords(n int) []string {
-	for i := t.before - 1; i >= 0 && n > 1; i-- {
-		line := strings.Trim(strings.TrimLeft(t.comments[i], t.comment), " \t#*")
-		for _, re := range []*regexp.Regexp{wideGap, spaces} {
-			var cells []string
-			known := 0
-			for _, c := range re.Split(line, -1) {
-				if c = strings.TrimSpace(c); c != "" {
-					cells = append(cells, c)
-					if isKnownName(c) {
-						known++
-					}
-				}
-			}
-			if len(cells) == n && known*2 >= n {
-				return cells
-			}
-		}
-	}
-	return nil
-}
-
-var notInGroup = regexp.MustCompile(`[^A-Za-z0-9_]+`)
-
-// groupNames makes names of groups: letters, digits and underscores.
-func groupNames(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		n = strings.Trim(notInGroup.ReplaceAllString(strings.ToLower(n), "_"), "_")
-		if n == "" || n[0] >= '0' && n[0] <= '9' {
-			n = "c_" + n
-		}
-		out[i] = n
-	}
-	return uniqueNames(out)
 }

@@ -24,7 +24,7 @@ func isMarkup(start string) bool {
 // markup tells XML, its vocabularies and HTML apart.
 func (t *text) markup(start string) ([]format, error) {
 	if htmlStart.MatchString(start) {
-		return []format{t.html()}, nil
+		return t.html(), nil
 	}
 	root, paths := t.elements()
 	switch local := strings.ToLower(root); {
@@ -35,13 +35,17 @@ func (t *text) markup(start string) ([]format, error) {
 	case local == "stix_package":
 		return []format{vocabularyFormat("stix")}, nil
 	}
-	best := repeated(paths)
+	best := syndicated(paths)
+	if best == nil {
+		best = repeated(paths)
+	}
 	if best == nil {
 		return nil, fmt.Errorf("the sample is XML (<%s>), but no element of it looks like a record", root)
 	}
 	f := format{name: "XML", input: v1alpha1.InputSpec{XML: &v1alpha1.XMLSpec{Records: best.path}}, confidence: 0.9, score: 1,
 		reason: fmt.Sprintf("%d elements %s hold the values", best.count, best.path)}
-	if best.count == 1 {
+	f.syndicated = syndicated(paths) != nil
+	if best.count == 1 && !f.syndicated {
 		f.confidence = 0.5
 	}
 	return []format{f}, nil
@@ -123,6 +127,17 @@ func telling(paths map[string]*element, stack []string, value string) {
 	}
 }
 
+// syndicated is the element of the entries of RSS and Atom: these formats say what
+// it is, even if there is but one.
+func syndicated(paths map[string]*element) *element {
+	for _, path := range []string{"/rss/channel/item", "/RDF/item", "/feed/entry"} {
+		if e := paths[path]; e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
 // repeated is the element that occurs most and has parts; of those that are
 // nested in each other the outermost that repeats.
 func repeated(paths map[string]*element) *element {
@@ -176,44 +191,4 @@ func (e *element) rank() int {
 		return 1
 	}
 	return 0
-}
-
-var (
-	tableTag = regexp.MustCompile(`(?is)<table\b([^>]*)>(.*?)(?:</table>|$)`)
-	rowTag   = regexp.MustCompile(`(?i)<tr\b`)
-	headTag  = regexp.MustCompile(`(?i)<th\b`)
-	idAttr   = regexp.MustCompile(`(?i)\bid\s*=\s*["']?([\w-]+)`)
-	classOf  = regexp.MustCompile(`(?i)\bclass\s*=\s*["']?([\w-]+)`)
-)
-
-// html takes the table with the most rows.
-func (t *text) html() format {
-	f := format{name: "HTML", confidence: 0.7, score: 1, input: v1alpha1.InputSpec{HTML: &v1alpha1.HTMLSpec{}}}
-	tables := tableTag.FindAllStringSubmatch(t.body, 64)
-	most, best := 0, -1
-	for i, m := range tables {
-		if n := len(rowTag.FindAllString(m[2], -1)); n > most {
-			most, best = n, i
-		}
-	}
-	if best < 0 {
-		f.confidence, f.reason = 0.2, "it is a page without a table: say in spec.input.html.records and fields where the values are"
-		return f
-	}
-	f.reason = fmt.Sprintf("it is a page; its largest table has %d rows", most)
-	attrs := tables[best][1]
-	switch {
-	case len(tables) == 1:
-		f.input.HTML.Records = "table tr"
-	case idAttr.MatchString(attrs):
-		f.input.HTML.Records = "table#" + idAttr.FindStringSubmatch(attrs)[1] + " tr"
-	case classOf.MatchString(attrs):
-		f.input.HTML.Records = "table." + classOf.FindStringSubmatch(attrs)[1] + " tr"
-	default:
-		f.input.HTML.Records, f.confidence = "table tr", 0.5
-	}
-	if !headTag.MatchString(tables[best][2]) {
-		f.confidence -= 0.1
-	}
-	return f
 }

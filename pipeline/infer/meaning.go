@@ -39,7 +39,7 @@ func (c *column) longest() int {
 
 // isScore reports whether a number says how sure the publisher is.
 func isScore(c *column) bool {
-	if set("cvss cvss2 cvss3 epss base count port size percentile version severity").any(c.words) {
+	if set("cvss cvss2 cvss3 epss base count port size percentile version severity").any(c.words) || set("cvss epss").any(c.parents) {
 		return false
 	}
 	return set("confidence reliability certainty score trust probability fraud").any(c.words) ||
@@ -151,11 +151,13 @@ func levelRule() v1alpha1.MappingRule {
 
 // proposeText is for words and sentences.
 func (d *drafting) proposeText(c *column) []proposal {
-	w := c.words
+	if c.name == "$key" && d.format.explode {
+		return []proposal{{field: "name", confidence: 0.55, others: []string{"name with an extract", "extra.key"}, reason: "lists have names, and these may be those of threats"}}
+	}
 	if p := d.proposeCategory(c); p != nil {
 		return p
 	}
-	if set("username login").any(w) || slices.Contains(w, "user") && slices.Contains(w, "name") {
+	if c.saysUser() {
 		return one("username", 0.7, "the name says that it is the name of a user")
 	}
 	if c.saysOther() {
@@ -164,14 +166,28 @@ func (d *drafting) proposeText(c *column) []proposal {
 	if p := d.proposeParty(c); p != nil {
 		return p
 	}
-	switch {
-	case set("vulnerability vuln").any(w) && slices.Contains(w, "name"):
+	if set("vulnerability vuln").any(c.words) && slices.Contains(c.words, "name") {
 		return one("name", 0.9, "the name says that it is the name of the vulnerability")
+	}
+	if family := d.familyOf(c); family != nil {
+		return []proposal{{field: "name", confidence: 0.93, also: []*column{family}, reason: "the name says that it is a variant of the threat, and each value begins with the family"}}
 	}
 	if p := c.proposeThreat(); p != nil {
 		return p
 	}
 	return d.proposeFree(c)
+}
+
+// saysUser reports whether the name says that it is the name of a user.
+func (c *column) saysUser() bool {
+	w := c.words
+	switch {
+	case set("username login").any(w), slices.Contains(w, "user") && slices.Contains(w, "name"):
+		return true
+	case len(c.parents) == 0:
+		return false
+	}
+	return slices.Equal(w, []string{"name"}) && set("user account login credential credentials").any(c.parents[len(c.parents)-1:])
 }
 
 // proposeThreat is for names of malware and threats.
@@ -190,6 +206,29 @@ func (c *column) proposeThreat() []proposal {
 	return nil
 }
 
+// familyOf is the column of families whose values those of a column of variants
+// begin with: the variant says all that the family does, and more.
+func (d *drafting) familyOf(c *column) *column {
+	if !slices.Contains(c.words, "variant") {
+		return nil
+	}
+	i := slices.IndexFunc(d.columns, func(f *column) bool {
+		if f == c || !set("family malware threat botnet").any(f.words) || f.array || f.nonNull == 0 {
+			return false
+		}
+		for i, v := range c.values {
+			if c.has(i) && (!f.has(i) || !strings.HasPrefix(strings.ToLower(v), strings.ToLower(f.values[i]))) {
+				return false
+			}
+		}
+		return true
+	})
+	if i < 0 {
+		return nil
+	}
+	return d.columns[i]
+}
+
 // saysOther reports whether the name says that a text is neither a name of a
 // threat nor of who is attacked.
 func (c *column) saysOther() bool {
@@ -205,7 +244,7 @@ func (d *drafting) proposeParty(c *column) []proposal {
 		return one("target", 0.65, "the feed is about leaks, and the titles of its posts name who was attacked")
 	case set("brand target victim impersonated").any(w) && !set("url ip id country sector").any(w):
 		return one("target", 0.88, "the name says who is imitated or attacked")
-	case set("actor gang campaign").any(w), slices.Contains(w, "group") && d.aboutLeaks():
+	case set("actor gang campaign attacker defacer hacker crew").any(w), slices.Contains(w, "group") && d.aboutLeaks():
 		return one("name", 0.75, "the name says who is behind it")
 	}
 	return nil
@@ -245,6 +284,13 @@ func (d *drafting) askForName(all []proposal) []proposal {
 		return all
 	}
 	q := proposal{column: best, field: "extra", confidence: 0.5, reason: "it may say the name of the threat", others: []string{"name", "name with an extract"}}
+	if best.properNames() {
+		q.field, q.keep, q.others = "name", true, []string{"extra." + cleanKey(best.words, best.parents), "name with an extract"}
+		if best.contains(genericEnd) {
+			q.rule.Extract = strings.TrimSuffix(genericEnd.String(), `+\s*$`) + `*\s*$`
+			q.rule.Extract = strings.Replace(q.rule.Extract, `(?i)`, `(?i)^(.+?)`, 1)
+		}
+	}
 	for i := range all {
 		if all[i].column != best {
 			continue
@@ -259,9 +305,28 @@ func (d *drafting) askForName(all []proposal) []proposal {
 	return append(all, q)
 }
 
+// genericEnd is what publishers write behind the name of a threat.
+var genericEnd = regexp.MustCompile(`(?i)(?:\s+(?:c&c|c2|cnc|malware|botnet|controller|server|servers|traffic|panel|domain|ip|host|distribution|activity))+\s*$`)
+
+// properName is how names of malware are written: Lokibot, Agent Tesla, Win32.Mimail.
+var properName = regexp.MustCompile(`^\p{Lu}[\p{L}\p{N}.+-]+(?: [\p{Lu}\p{N}][\p{L}\p{N}&.+-]*){0,3}$`)
+
+// properNames reports whether most values are written as names, and are no words
+// that say what kind of thing a record is.
+func (c *column) properNames() bool {
+	n := 0
+	for v := range c.distinct {
+		own := genericEnd.ReplaceAllString(v, "")
+		if properName.MatchString(v) && valueCategory(own) == "" {
+			n++
+		}
+	}
+	return n > 0 && float64(n) >= mostly*float64(len(c.distinct)) && !c.invented() && !c.kindWords()
+}
+
 // mayName reports whether the values may be names of threats.
 func (c *column) mayName() bool {
-	if !c.kindIs(drift.Text) || c.nonNull == 0 || c.array || c.wordy() > 8 || c.maxLength() > 120 {
+	if !c.kindIs(drift.Text) || c.kind&strongKinds != 0 || c.nonNull == 0 || c.array || c.wordy() > 8 || c.maxLength() > 120 {
 		return false
 	}
 	return mayName.any(c.words) && !c.kindWords() || c.unnamed && c.share(drift.CC|drift.Bool|proto) < 0.5
@@ -272,7 +337,11 @@ func (c *column) mayName() bool {
 func (d *drafting) proposeFree(c *column) []proposal {
 	w := c.words
 	switch {
-	case set("name title threat").only(w), set("name title summary").any(w) && len(w) <= 2 && !set("file country as asn isp org user vendor product host domain city display").any(w):
+	case len(c.parents) > 0 && reporterObjects[c.parents[len(c.parents)-1]]:
+		return nil
+	case set("title headline summary").only(w) && d.fields["cves"] == nil && d.aboutVulnerabilities():
+		return one("name", 0.65, "it is the title of what has CVE ids")
+	case set("name title threat headline").only(w), set("name title summary headline").any(w) && len(w) <= 2 && !set("file country as asn isp org user vendor product host domain city display").any(w):
 		return []proposal{{field: "name", confidence: 0.5, reason: "it may be the name of the threat", others: []string{"extra." + cleanKey(w, c.parents), "target"}}}
 	}
 	return nil

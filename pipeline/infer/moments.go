@@ -15,7 +15,7 @@ func (d *drafting) isTime(c *column) bool {
 	if c.array || !c.kindIs(drift.Timestamp) && c.share(drift.Timestamp) < 0.5 {
 		return false
 	}
-	if c.share(drift.Int) >= mostly {
+	if c.share(drift.Int|drift.Float) >= mostly {
 		return (timeWords.any(c.words) || firstWords.any(c.words) || lastWords.any(c.words) || expireWords.any(c.words)) &&
 			!set("id ids size bytes count").any(c.words)
 	}
@@ -26,39 +26,49 @@ func (d *drafting) isTime(c *column) bool {
 type moment struct {
 	column *column
 	timing *timing
-	role   string // event, first, last, expires, other
-	rank   int    // among those of its role, the smaller the better
+	role   string   // event, first, last, expires, other
+	also   []moment // of the same role, in other records
+	rank   int      // among those of its role, the smaller the better
 }
 
-func momentOf(c *column, inExploded bool) moment {
+// ownTime are words of a time that is the one of the record.
+var ownTime = set("time timestamp datetime date ts when isotime event detection occurred observed source seen")
+
+func momentOf(c *column, outer, element bool) moment {
 	m := moment{column: c, timing: timesOf(c)}
-	w := c.words
-	own := set("time timestamp datetime date ts when isotime event detection occurred observed source seen").only(w)
-	switch {
-	case expireWords.any(w):
-		m.role = "expires"
-	case otherTime.any(w), strings.HasPrefix(c.name, "_"), inList(c.name) && !inExploded:
-		m.role = "other"
-	case lastWords.any(w):
-		m.role = "last"
-		m.rank = pick(set("seen online active reported sighting report activity").any(append(slices.Clone(w), c.parents...)), 0, 1)
-	case own && !refWords.any(c.parents):
-		m.role = "event"
-		m.rank = len(w)
-	case firstWords.any(w):
-		m.role = "first"
-		m.rank = pick(set("first seen").any(append(slices.Clone(w), c.parents...)), 0, pick(set("added submission detected detection discovered reported").any(w), 1, 2))
-	case timeWords.any(w):
-		m.role, m.rank = "event", 5
-	case c.invented() || len(w) == 0:
-		m.role, m.rank = "event", 6
-	default:
-		m.role = "other"
-	}
-	if len(c.parents) > 0 && !inExploded {
+	m.role, m.rank = roleOf(c, element)
+	// The time of the element comes before that of what it lies in, and what is near
+	// before what is nested.
+	if !element && (outer || len(c.parents) > 0) {
 		m.rank += 3
 	}
 	return m
+}
+
+// roleOf is what a time is the time of, and how well the name says so, 0 best.
+func roleOf(c *column, element bool) (role string, rank int) {
+	w := c.words
+	switch {
+	case expireWords.any(w):
+		return "expires", 0
+	case otherTime.any(w), strings.HasPrefix(c.name, "_"), inList(c.name) && !element:
+		return "other", 0
+	case set("closed ended finished").any(w), set("end stop").any(w) && timeWords.any(w) && !element:
+		return "until", 0
+	case lastWords.any(w):
+		return "last", pick(set("seen online active reported sighting report activity").any(append(slices.Clone(w), c.parents...)), 0, 1)
+	case ownTime.only(w) && !refWords.any(c.parents):
+		return "event", len(w)
+	case firstWords.any(w) && set("first seen").any(append(slices.Clone(w), c.parents...)):
+		return "first", 0
+	case firstWords.any(w):
+		return "first", pick(set("added submission detected detection discovered reported").any(w), 1, 2)
+	case timeWords.any(w):
+		return "event", 5
+	case c.invented(), len(w) == 0:
+		return "event", 6
+	}
+	return "other", 0
 }
 
 // mapTimes says which column is the time of an event. A list of what was active
@@ -66,8 +76,8 @@ func momentOf(c *column, inExploded bool) moment {
 func (d *drafting) mapTimes(columns []*column) {
 	byRole := map[string][]moment{}
 	for _, c := range columns {
-		m := momentOf(c, len(d.spec.Explode) > 0 && strings.HasPrefix(c.name, d.spec.Explode[0].From+"."))
-		if m.timing == nil {
+		m := momentOf(c, len(d.spec.Explode) > 0, len(d.spec.Explode) > 0 && strings.HasPrefix(c.name, d.spec.Explode[0].From+"."))
+		if m.timing == nil || d.ofOthers(c) {
 			d.addExtra(c, nil)
 			continue
 		}
@@ -76,12 +86,44 @@ func (d *drafting) mapTimes(columns []*column) {
 	for _, ms := range byRole {
 		slices.SortStableFunc(ms, func(a, b moment) int { return cmp.Compare(a.rank, b.rank) })
 	}
+	for role, ms := range byRole {
+		byRole[role] = together(ms)
+	}
 	used := d.putTimes(byRole)
 	for _, c := range columns {
 		if !used[c] && timesOf(c) != nil {
 			d.addExtra(c, &proposal{field: "extra", confidence: 0.75, reason: "another column has the time"})
 		}
 	}
+}
+
+// ofOthers reports whether only records have the time that have nothing that an
+// event is about, such as a last one with the time and size of the feed.
+func (d *drafting) ofOthers(c *column) bool {
+	ids := 0
+	for f, id := range d.fields {
+		if !isIdentity(f) {
+			continue
+		}
+		if ids++; !disjoint(id, c) {
+			return false
+		}
+	}
+	return ids > 0
+}
+
+// together makes one moment of those that no record has two of.
+func together(ms []moment) []moment {
+	out := ms[:1:1]
+	for _, m := range ms[1:] {
+		first := &out[0]
+		if slices.ContainsFunc(append(first.also, *first), func(o moment) bool { return !disjoint(o.column, m.column) }) {
+			out = append(out, m)
+			continue
+		}
+		first.also = append(first.also, m)
+	}
+	return out
 }
 
 // putTimes gives the fields their columns.
@@ -93,6 +135,9 @@ func (d *drafting) putTimes(byRole map[string][]moment) map[*column]bool {
 			return
 		}
 		used[m.column] = true
+		for _, o := range m.also {
+			used[o.column] = true
+		}
 		d.addTime(m, field, confidence, why)
 	}
 	put(main, "time", confidence, why)
@@ -102,6 +147,9 @@ func (d *drafting) putTimes(byRole map[string][]moment) map[*column]bool {
 	}
 	if main != last && last != nil && last.rank%3 == 0 {
 		put(last, "last_seen", 0.85, "the name says that it is the last time")
+	}
+	if end := head(byRole["until"]); main != nil && main.role != "last" {
+		put(end, "until", 0.8, "the name says that it is the end of what was seen")
 	}
 	put(head(byRole["expires"]), "expires", 0.85, "the name says that it is the end")
 	return used
@@ -125,19 +173,7 @@ func (d *drafting) mainTime(by map[string][]moment) (m *moment, confidence float
 		}
 		return event, confidence, "the name says that it is the time of the record"
 	case first != nil && last != nil:
-		if d.unsure("category") {
-			return first, 0.55, "of what is found, the first time counts; of what is active, the last"
-		}
-		switch category := d.spec.Constants["category"]; {
-		case slices.Contains([]string{"scanning", "tor", "proxy", "server-exploit", "spam", "bots", "dos-attacker"}, category):
-			return last, 0.7, "of what is active, the last time counts"
-		case category == "vulnerable":
-			return last, 0.5, "it was changed last then"
-		}
-		if set("updated update modified modification changed").any(last.column.words) {
-			return first, 0.55, "of what is found, the first time counts; of what changes, the last"
-		}
-		return first, pick(first.rank%3 == 0, 0.8, 0.65), "of what is found, the first time counts"
+		return d.firstOrLast(first, last)
 	case first != nil:
 		return first, 0.9, "it is the only time that says when it was found"
 	case last != nil:
@@ -146,6 +182,27 @@ func (d *drafting) mainTime(by map[string][]moment) (m *moment, confidence float
 		return head(by["other"]), 0.5, "it is the only time"
 	}
 	return nil, 0, ""
+}
+
+// changeWords name the time of a change of the record, not of what it is about.
+var changeWords = set("updated update modified modification changed")
+
+// firstOrLast chooses among two times by what the feed is about.
+func (d *drafting) firstOrLast(first, last *moment) (m *moment, confidence float64, why string) {
+	changes := changeWords.any(last.column.words)
+	switch category := d.spec.Constants["category"]; {
+	case changes && d.fields["cves"] != nil && d.fields["ip"] == nil && d.fields["url"] == nil:
+		return last, 0.65, "what is known of a vulnerability changes; the last time counts"
+	case d.unsure("category"), d.fields["category"] != nil:
+		return first, 0.55, "of what is found, the first time counts; of what is active, the last"
+	case slices.Contains([]string{"scanning", "tor", "proxy", "server-exploit", "spam", "bots", "dos-attacker"}, category):
+		return last, 0.7, "of what is active, the last time counts"
+	case category == "vulnerable":
+		return last, 0.5, "it was changed last then"
+	case changes:
+		return first, 0.55, "of what is found, the first time counts; of what changes, the last"
+	}
+	return first, pick(first.rank%3 == 0, 0.8, 0.65), "of what is found, the first time counts"
 }
 
 // unsure reports whether there is a question about something.
@@ -158,8 +215,14 @@ func (d *drafting) addTime(m *moment, field string, confidence float64, why stri
 	c, t := m.column, m.timing
 	rule := v1alpha1.MappingRule{Field: field, From: []string{c.name}}
 	d.nullsOf(c, &rule)
-	if !t.plain {
-		rule.Time = &v1alpha1.TimeSpec{Layouts: t.layouts}
+	layouts, plain := slices.Clone(t.layouts), t.plain
+	for _, o := range m.also {
+		rule.From = append(rule.From, o.column.name)
+		layouts, plain = append(layouts, o.timing.layouts...), plain && o.timing.plain
+	}
+	if !plain {
+		slices.Sort(layouts)
+		rule.Time = &v1alpha1.TimeSpec{Layouts: slices.Compact(layouts)}
 	}
 	if field != "time" || t.fits < 1 {
 		rule.OnInvalid = v1alpha1.InvalidDrop

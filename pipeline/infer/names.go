@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -87,7 +88,36 @@ func unglue(w string) []string {
 			return []string{g, rest}
 		}
 	}
+	if len(w) > 6 && len(w) <= 48 {
+		if ws := segments(w); len(ws) > 1 {
+			return ws
+		}
+	}
 	return []string{w}
+}
+
+// joinable are words that publishers write without anything between them:
+// networksourceipv4, firstreporteddatetime, indicatorexpirationdate.
+var joinable = set(strings.Join(glued, " ") + ` ip ipv4 ipv6 asn url port address network source destination target server client
+	first last seen reported updated published modified created detected expiration expiry date time datetime timestamp
+	threat malware trojan virus family name type level code number score value confidence severity category
+	indicator attack attacker infected victim request response host domain file hash country region city protocol status
+	agent description reason title product version group event report record incident abuse spam phishing botnet bot scan`)
+
+// segments takes a word apart into joinable ones, as few as possible; nil if that
+// cannot be done, or if the word is one of them.
+func segments(w string) []string {
+	best := make([][]string, len(w)+1)
+	best[0] = []string{}
+	for end := 1; end <= len(w); end++ {
+		for start := max(0, end-16); start < end; start++ {
+			if best[start] == nil || !joinable[w[start:end]] || best[end] != nil && len(best[end]) <= len(best[start])+1 {
+				continue
+			}
+			best[end] = append(slices.Clone(best[start]), w[start:end])
+		}
+	}
+	return best[len(w)]
 }
 
 // nameWords are the words of the last name of a path, and those before it.

@@ -3,7 +3,6 @@ package infer
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -22,6 +21,8 @@ type proposal struct {
 	rule v1alpha1.MappingRule
 	// more are rules for what else is in the value.
 	more []v1alpha1.MappingRule
+	// also are columns that have the value in other records.
+	also []*column
 	// keep: the column also goes to extra as it is.
 	keep bool
 }
@@ -43,6 +44,9 @@ func (d *drafting) propose(c *column) []proposal {
 	}
 	for i := range out {
 		out[i].column = c
+		if out[i].field == "fqdn" && c.wild {
+			out[i].field = "observable" // takes *. off
+		}
 	}
 	return out
 }
@@ -56,8 +60,19 @@ func (d *drafting) proposeStrong(c *column) []proposal {
 	switch {
 	case printWords.any(c.words):
 		return one("extra", 0.9, "the name says that it is a fingerprint")
-	case c.array && !c.kindIs(drift.CVE) && !c.kindIs(ipKinds):
+	case c.kindIs(drift.URL|drift.FQDN|bareURL|drift.Email) && c.ofReporter(d):
+		return one("extra", 0.8, "it is about who reports: beside it is a name, and no address")
+	case !c.array && c.kindIs(drift.FQDN) && len(d.spec.Explode) == 0 && d.inFull(c):
+		return one("fqdn", 0.7, "the values are domain names, each the first of a list")
+	case c.array && !c.kindIs(ipKinds) && !c.all(drift.CVE):
 		return d.proposeList(c)
+	}
+	return d.proposeByKind(c)
+}
+
+// proposeByKind is for values of a kind that is in no doubt.
+func (d *drafting) proposeByKind(c *column) []proposal {
+	switch {
 	case c.mixed():
 		return d.proposeMixed(c)
 	case c.kindIs(ipKinds):
@@ -89,6 +104,8 @@ func (d *drafting) proposePlain(c *column) []proposal {
 		return one("cves", 0.95, "the values are CVE ids")
 	case c.contains(cveInside):
 		return d.proposeCVEs(c)
+	case set("ip ips ipv4 ipv6 address addr").only(c.words) && c.share(ipKinds) >= 0.5:
+		return []proposal{{field: "ip", confidence: 0.8, reason: "the name says so, and most of the values are addresses", rule: v1alpha1.MappingRule{Extract: `^\[?([0-9A-Fa-f.:]+)\]?$`}}}
 	case iocWords.any(c.words) && c.kind&strongKinds == 0 && c.share(strongKinds) >= 0.5:
 		return one("observable", 0.55, "some of the values are of several kinds (%s), the others of none", c.kindNames())
 	}
@@ -97,6 +114,11 @@ func (d *drafting) proposePlain(c *column) []proposal {
 
 // proposeList is for arrays: an event has one of most things.
 func (d *drafting) proposeList(c *column) []proposal {
+	if c.split == "" && c.share(drift.CVE) > 0 && !d.others(c, drift.CVE) {
+		return []proposal{{field: "cves", confidence: 0.85, keep: true, reason: "some elements of the lists are CVE ids",
+			rule: v1alpha1.MappingRule{When: d.celHas(c), OnInvalid: v1alpha1.InvalidDrop,
+				Expr: d.celName(c) + `.filter(v, v.matches("^CVE-[0-9]{4}-[0-9]{4,}$"))`}}}
+	}
 	if !c.kindIs(drift.IPPort) || d.others(c, strongKinds) || !addressWords.any(c.words) || slices.Contains(c.words, "exit") {
 		return nil
 	}
@@ -137,112 +159,6 @@ func (d *drafting) proposeCVEs(c *column) []proposal {
 	return []proposal{p}
 }
 
-// bothEnds reports whether one column has the source with its port, and another
-// the destination.
-func (d *drafting) bothEnds() bool {
-	source, dest := false, false
-	for _, c := range d.columns {
-		if c.kindIs(drift.IPPort) {
-			source = source || sourceWords.any(c.words)
-			dest = dest || !sourceWords.any(c.words) && (destWords.any(c.words) || slices.Contains(c.words, "target"))
-		}
-	}
-	return source && dest
-}
-
-// proposeEnd takes address and port of one end apart.
-func (d *drafting) proposeEnd(c *column) []proposal {
-	address, port := "dip", "dport"
-	if sourceWords.any(c.words) {
-		address, port = "ip", "sport"
-	}
-	return []proposal{{field: address, confidence: 0.9, reason: "the values are addresses with ports, and another column has the other end",
-		rule: v1alpha1.MappingRule{Extract: `^\[?([0-9A-Fa-f.:]+?)\]?:\d+$`},
-		more: []v1alpha1.MappingRule{{Field: port, From: []string{c.name}, Extract: `:(\d+)$`, OnInvalid: v1alpha1.InvalidDrop}}}}
-}
-
-func (d *drafting) proposeMixed(c *column) []proposal {
-	confidence := 0.85
-	if c.share(drift.URL|drift.FQDN|bareURL|ipKinds|hostPort) == 1 && urlWords.any(c.words) && !refWords.any(c.words) {
-		return []proposal{{field: "url", confidence: 0.9, reason: "the values are URLs, some without a scheme",
-			rule: v1alpha1.MappingRule{Expr: fmt.Sprintf(`%[1]s.contains("://") ? %[1]s : "http://" + %[1]s`, d.celName(c))}}}
-	}
-	if iocWords.any(c.words) || addressWords.any(c.words) || domainWords.any(c.words) || len(d.columns) == 1 || urlWords.any(c.words) {
-		confidence = 0.95
-	}
-	if refWords.any(c.words) {
-		return one("extra", 0.7, "the values are of several kinds, and the name says that they refer to something")
-	}
-	return one("observable", confidence, "the values are of several kinds (%s)", c.kindNames())
-}
-
-// kindNames lists the strong kinds of the values.
-func (c *column) kindNames() string {
-	var all drift.Kinds
-	for v := range c.distinct {
-		all |= kindsOf(v).strong()
-	}
-	s := strings.ReplaceAll((all &^ (otherHash | hostPort | bareURL)).String(), "|", ", ")
-	if all&hostPort != 0 {
-		s += ", host with port"
-	}
-	if all&bareURL != 0 {
-		s += ", URL without scheme"
-	}
-	return strings.TrimPrefix(s, ", ")
-}
-
-func (d *drafting) proposeAddress(c *column) []proposal {
-	w := append(slices.Clone(c.words), c.parents...)
-	if c.array || inList(c.name) && d.others(c, ipKinds) {
-		return d.proposeAddresses(c)
-	}
-	switch {
-	case c.local():
-		return one("", 1, "the values are addresses of the machine itself")
-	case set("dns ns nameserver resolver gateway reporter netmask mask").any(c.words):
-		return one("extra", 0.7, "the name says that it is another address")
-	case set("start begin first from end stop last to").any(c.words) && d.has(ipKinds, 2):
-		return one("extra", 0.7, "it is one end of a range of addresses")
-	case destWords.any(w) && d.hasSource(c):
-		return one("dip", 0.9, "the values are addresses, and another column has the source")
-	case set("ip address ipaddress ipv4 addr").only(c.words):
-		return one("ip", 0.97, "the values are addresses")
-	case sourceWords.any(w):
-		return one("ip", 0.96, "the values are addresses of a source")
-	case addressWords.any(c.words):
-		return one("ip", 0.93, "the values are addresses")
-	}
-	return one("ip", 0.88, "the values are addresses")
-}
-
-// proposeAddresses is for lists of addresses.
-func (d *drafting) proposeAddresses(c *column) []proposal {
-	if c.array && addressWords.any(c.words) && !set("exit resolved dns ns nameserver").any(c.words) && !d.others(c, strongKinds&^drift.CIDR4) {
-		return one("ip", 0.65, "the values are lists of addresses")
-	}
-	return one("extra", 0.65, "the values are lists of addresses; nothing says that they are what it is about")
-}
-
-// local reports whether all values are addresses of the machine itself, as hosts
-// files have them.
-func (c *column) local() bool {
-	for v := range c.distinct {
-		a, err := netip.ParseAddr(v)
-		if err != nil || !a.IsLoopback() && !a.IsUnspecified() && !a.IsLinkLocalUnicast() && !a.IsMulticast() {
-			return false
-		}
-	}
-	return c.nonNull > 0
-}
-
-// hasSource reports whether another column has addresses of a source.
-func (d *drafting) hasSource(not *column) bool {
-	return slices.ContainsFunc(d.columns, func(c *column) bool {
-		return c != not && c.kindIs(ipKinds) && (sourceWords.any(c.words) || sourceWords.any(c.parents)) && !destWords.any(c.words)
-	})
-}
-
 // has reports whether n columns or more have a kind.
 func (d *drafting) has(k drift.Kinds, n int) bool {
 	for _, c := range d.columns {
@@ -253,58 +169,12 @@ func (d *drafting) has(k drift.Kinds, n int) bool {
 	return n <= 0
 }
 
-func (d *drafting) proposeURL(c *column) []proposal {
-	switch refers := refWords.any(c.words); {
-	case d.aboutLeaks() && !refers:
-		return []proposal{{field: "extra", confidence: 0.55, others: []string{"url"}, reason: "the values are URLs, of pages about the victim or of the victim"}}
-	case c.saysURL():
-		return one("url", pick(c.words[0] == "link" || c.words[0] == "href", 0.58, pick(len(c.parents) > 0, 0.7, 0.97)), "the values are URLs")
-	case refers:
-		return one("extra", 0.9, "the values are URLs, and the name says that they refer to something")
-	}
-	switch {
-	case c.oneHost() && c.nonNull > 1 && len(d.columns) > 1:
-		return one("extra", 0.7, "the values are URLs on one host: pages about the record")
-	case iocWords.any(c.words) || len(d.columns) == 1:
-		return one("url", 0.95, "the values are URLs")
-	case inList(c.name):
-		return one("extra", 0.7, "the values are URLs in a list")
-	case d.others(c, strongKinds):
-		return []proposal{{field: "extra", confidence: 0.55, others: []string{"url"}, reason: "the values are URLs, but another column says what an event is about"}}
-	}
-	return one("url", 0.75, "the values are URLs")
-}
-
-// saysURL reports whether the name says that the column has the URL that it is
-// about.
-func (c *column) saysURL() bool {
-	if urlWords.only(c.words) {
-		return !inList(c.name)
-	}
-	return urlWords.any(c.words) && !refWords.any(c.words) &&
-		set("phish phishing malware bad malicious ioc full target landing original request attack").any(c.words)
-}
-
-// oneHost reports whether all values are URLs on the same host.
-func (c *column) oneHost() bool {
-	host := ""
-	for v := range c.distinct {
-		_, rest, _ := strings.Cut(v, "://")
-		h, _, _ := strings.Cut(rest, "/")
-		if host != "" && h != host {
-			return false
-		}
-		host = h
-	}
-	return len(c.distinct) > 1
-}
-
 func (d *drafting) proposeName(c *column) []proposal {
 	w := c.words
 	switch {
 	case rdnsWords.any(w):
 		return one("rdns", 0.9, "the values are names, and the name says that it is reverse DNS")
-	case fileWords.any(w) && !domainWords.any(w), reporterWords.any(w), refWords.any(w) && !domainWords.any(w), set("tld cn issuer subject ns ns1 ns2 ns3 ns4 ns5 mx nameserver server").any(w):
+	case fileWords.any(w) && !domainWords.any(w), reporterWords.any(w), refWords.any(w) && !domainWords.any(w), set("tld cn issuer subject ns ns1 ns2 ns3 ns4 ns5 mx nameserver").any(w), slices.Contains(w, "server") && !slices.Contains(w, "name"):
 		return one("extra", 0.75, "the values look like domain names, but the name says otherwise")
 	case set("fqdn hostname host").any(w):
 		return one("fqdn", 0.93, "the values are domain names")
@@ -314,6 +184,9 @@ func (d *drafting) proposeName(c *column) []proposal {
 		return d.proposeText(c)
 	case iocWords.any(w), len(d.columns) == 1:
 		return one("observable", 0.93, "the values are domain names")
+	}
+	if d.others(c, strongKinds) {
+		return []proposal{{field: "fqdn", confidence: 0.55, reason: "the values are domain names, but the name does not say that it is about them", others: []string{"extra." + cleanKey(w, c.parents)}}}
 	}
 	return one("fqdn", 0.65, "the values are domain names")
 }
@@ -328,7 +201,11 @@ func (d *drafting) proposeHash(c *column) []proposal {
 		field = "sha1"
 	}
 	switch {
-	case field == "sha1" && (set("cert certificate certificates x509 ssl tls").any(w) || d.aboutCertificates()):
+	case set("dropped extracted child parent related similar created").any(append(slices.Clone(w), c.parents...)):
+		return one("extra", 0.75, "it is the hash of another file")
+	case inList(c.name):
+		return one(field, 0.7, "the values are %s", strings.ToUpper(field))
+	case field == "sha1" && (set("cert certificate certificates x509 ssl tls").any(append(slices.Clone(w), c.parents...)) || d.aboutCertificates()):
 		return one("x509fp_sha1", 0.8, "the values are SHA-1, and the feed is about certificates")
 	case set("fingerprint thumbprint").any(w) || certWords.any(w), idWords.any(w) && !set("sha256 sha1 md5 hash").any(w):
 		return one("extra", 0.65, "the name says that it is not the hash of a file")
@@ -352,35 +229,38 @@ func (d *drafting) resolve(all []proposal) []proposal {
 	taken := map[string]*proposal{}
 	for field, c := range d.fields { // of the Parser that is followed
 		if !strings.HasPrefix(field, "extra.") {
-			taken[field] = &proposal{column: c, field: field, confidence: 1}
+			taken[field] = &proposal{column: c, field: field, confidence: 1, rule: v1alpha1.MappingRule{Expr: "followed"}}
 		}
 	}
-	var out []proposal
+	out := make([]proposal, 0, len(all)) // with its room from the start: taken points into it
 	for i := range all {
 		p := &all[i]
-		first, dup := taken[p.field]
-		if p.field == "extra" || p.field == "extra.network" && !dup || !dup {
-			if p.field != "extra" {
-				taken[p.field] = p
-			}
+		switch first := taken[p.field]; {
+		case p.field == "extra":
 			out = append(out, *p)
-			continue
-		}
-		if p.field == "name" && p.confidence < first.confidence-0.1 || p.field == "category" {
-			p.field, p.reason = "extra", fmt.Sprintf("%s has %s", first.column.name, p.field)
-			p.confidence, p.rule = 0.8, v1alpha1.MappingRule{}
+		case first == nil:
 			out = append(out, *p)
-			continue
+			taken[p.field] = &out[len(out)-1]
+		case !merge(first, p):
+			out = append(out, p.lose(first))
 		}
-		loser := *p
-		loser.others = []string{p.field}
-		loser.reason = fmt.Sprintf("%s, but %s has %s", p.reason, first.column.name, p.field)
-		loser.field, loser.rule = "extra", v1alpha1.MappingRule{}
-		loser.confidence = 0.65
-		if first.confidence-p.confidence < 0.02 && first.column.words != nil {
-			loser.confidence = 0.5
-		}
-		out = append(out, loser)
+	}
+	return out
+}
+
+// lose sends a proposal to extra, since another column has the field.
+func (p *proposal) lose(to *proposal) proposal {
+	out := *p
+	out.field, out.rule = "extra", v1alpha1.MappingRule{}
+	if p.field == "name" && p.confidence < to.confidence-0.1 || p.field == "category" {
+		out.confidence, out.reason = 0.8, fmt.Sprintf("%s has %s", to.column.name, p.field)
+		return out
+	}
+	out.others = []string{p.field}
+	out.reason = fmt.Sprintf("%s, but %s has %s", p.reason, to.column.name, p.field)
+	out.confidence = 0.65
+	if to.confidence-p.confidence < 0.02 && to.column.words != nil && !same(to.column, p.column) {
+		out.confidence = 0.5
 	}
 	return out
 }

@@ -31,13 +31,14 @@ func (d *drafting) identify() {
 		d.requireName()
 		return
 	}
-	var main *planned
-	for _, p := range ids {
-		if d.filled(p) == 1 && (main == nil || p.choice.Confidence > main.choice.Confidence+0.1) {
-			main = p
-		}
-	}
+	main := d.mainOf(ids)
 	if main == nil && len(ids) == 1 {
+		if ids[0].rule.Field == "cves" {
+			// An advisory may have no CVE id yet.
+			ids[0].rule.OnInvalid = v1alpha1.InvalidDrop
+			d.requireName()
+			return
+		}
 		main = ids[0]
 		d.skipWithout(main)
 	}
@@ -50,6 +51,17 @@ func (d *drafting) identify() {
 	}
 }
 
+// mainOf is the rule that fits all records and is surest; nil if none fits all.
+func (d *drafting) mainOf(ids []*planned) *planned {
+	var main *planned
+	for _, p := range ids {
+		if d.filled(p) == 1 && (main == nil || p.choice.Confidence > main.choice.Confidence+0.1) {
+			main = p
+		}
+	}
+	return main
+}
+
 // requireName is for records without anything to identify them.
 func (d *drafting) requireName() {
 	for _, field := range []string{"target", "name", "extra"} {
@@ -57,7 +69,7 @@ func (d *drafting) requireName() {
 			p := &d.rules[i]
 			if strings.HasPrefix(p.rule.Field, field) && len(p.rule.From) == 1 && d.filled(p) == 1 {
 				p.rule.Required = true
-				if field == "extra" {
+				if field == "extra" && d.fields["cves"] == nil {
 					d.choose(Choice{About: p.choice.About, Field: p.rule.Field, Chosen: "required", Confidence: 0.3,
 						Reason: "no column has an address, URL, name or hash: what is an event about?"})
 				}
@@ -69,17 +81,22 @@ func (d *drafting) requireName() {
 
 // filled is the share of records that have a value for the rule.
 func (d *drafting) filled(p *planned) float64 {
-	c := d.column(p.choice.About)
-	if c == nil || len(c.values) == 0 {
+	var from []*column
+	for _, name := range append([]string{p.choice.About}, p.rule.From...) {
+		if c := d.column(name); c != nil {
+			from = append(from, c)
+		}
+	}
+	if len(from) == 0 || len(from[0].values) == 0 {
 		return 0
 	}
 	n := 0
-	for _, v := range c.values {
-		if v != "" && !slices.Contains(c.nulls, v) {
+	for i := range from[0].values {
+		if slices.ContainsFunc(from, func(c *column) bool { return c.has(i) }) {
 			n++
 		}
 	}
-	return float64(n) / float64(len(c.values))
+	return float64(n) / float64(len(from[0].values))
 }
 
 func (d *drafting) column(name string) *column {
@@ -95,19 +112,30 @@ func (d *drafting) column(name string) *column {
 // do not have the member at all.
 func (d *drafting) skipWithout(p *planned) {
 	c := d.column(p.choice.About)
-	if c == nil || !d.format.records.json || len(d.spec.Explode) > 0 || !celIdent.MatchString(c.name) || strings.Contains(c.name, ".") {
+	if c == nil || !d.format.records.json || !celIdent.MatchString(c.name) {
 		return
 	}
+	member, _, _ := strings.Cut(c.name, ".")
+	without := 0
 	for i, row := range d.format.records.rows {
-		if i >= len(c.values) || c.values[i] != "" {
+		if len(d.spec.Explode) == 0 && (i >= len(c.values) || c.values[i] != "") {
 			continue
 		}
 		v, err := decodeRecord(row[0])
-		if o, ok := v.(*object); err != nil || !ok || o.has(c.name) {
+		o, ok := v.(*object)
+		switch {
+		case err != nil || !ok:
+			return
+		case !o.has(member):
+			without++
+		case len(d.spec.Explode) == 0:
 			return
 		}
 	}
-	d.spec.Skip = append(d.spec.Skip, v1alpha1.SkipRule{When: "!has(record." + c.name + ")", Reason: "no-" + slug(c.name)})
+	if without == 0 {
+		return
+	}
+	d.spec.Skip = append(d.spec.Skip, v1alpha1.SkipRule{When: "!has(record." + member + ")", Reason: "no-" + slug(member)})
 	d.choose(Choice{About: "records", Chosen: "skip records without " + c.name, Confidence: 0.7, Reason: "they are of another kind than the others"})
 }
 

@@ -2,6 +2,7 @@ package infer
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ func timesOf(c *column) *timing {
 	t := &timing{zoneless: true}
 	shapes := map[string][]string{}
 	for v := range c.distinct {
-		if l, ok := drift.LayoutOf(v); ok {
+		if l, ok := layoutOf(v); ok {
 			shapes[l] = append(shapes[l], v)
 			t.fits += float64(c.distinct[v])
 		}
@@ -62,6 +63,32 @@ func timesOf(c *column) *timing {
 	return t
 }
 
+// layoutOf is the shape of a time; the drift monitor does not know epochs with a
+// fraction, and ticks.
+func layoutOf(v string) (string, bool) {
+	if l := epochLayout(v); l != "" {
+		return l, true
+	}
+	return drift.LayoutOf(v)
+}
+
+var (
+	// seconds of the years 2001 to 2033, with a fraction
+	fractional = regexp.MustCompile(`^1\d{9}\.\d{1,9}$`)
+	// ticks of 100 ns since 1601, of the years 1981 to 2045
+	ticks = regexp.MustCompile(`^1[2-3]\d{16}$`)
+)
+
+func epochLayout(v string) string {
+	switch {
+	case fractional.MatchString(v):
+		return "unix"
+	case ticks.MatchString(v):
+		return "windows"
+	}
+	return ""
+}
+
 func (t *timing) add(shape string, values []string) {
 	put := func(to *[]string, layout string) {
 		if !slices.Contains(*to, layout) {
@@ -69,7 +96,7 @@ func (t *timing) add(shape string, values []string) {
 		}
 	}
 	switch shape {
-	case "unix", "unix_ms", "unix_us":
+	case "unix", "unix_ms", "unix_us", "windows":
 		t.plain, t.zoneless = false, false
 		put(&t.layouts, shape)
 		put(&t.other, shape)

@@ -98,8 +98,15 @@ func (w *writer) source(s *v1alpha1.FeedSource) {
 func (w *writer) parser(d *Draft) {
 	p := d.Parser
 	w.head("Parser", p.Name)
+	if p.Spec.Kind != "" {
+		w.line(1, "kind: "+string(p.Spec.Kind))
+	}
+	if p.Spec.Blacklist != nil {
+		w.line(1, "blacklist: "+flow(p.Spec.Blacklist))
+	}
 	w.input(&p.Spec.Input)
 	w.list("explode", p.Spec.Explode)
+	w.list("derive", p.Spec.Derive)
 	w.list("skip", p.Spec.Skip)
 	if len(p.Spec.Mapping) > 0 {
 		w.line(1, "mapping:")

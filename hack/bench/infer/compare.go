@@ -46,7 +46,9 @@ type result struct {
 	name, format string
 	units        []unit
 	category     verdict
-	chosen       string // category
+	kind         verdict // of the Parser: Event or Blacklist
+	listed       bool    // one of both says Blacklist
+	chosen       string  // category
 	// more are events of records that the catalogue passes over.
 	more, events, questions int
 	failed                  error
@@ -218,7 +220,7 @@ func compare(f *catalog.Feed) *result {
 		r.failed = errors.New("the draft has no example")
 	}
 	got := run(drafted, s.Data, s)
-	r.judge(want, got, d, fromColumns(&f.Parser.Spec))
+	r.judge(want, got, d, &f.Parser.Spec)
 	return r
 }
 
@@ -262,30 +264,22 @@ func readFields(spec *v1alpha1.ParserSpec) map[string]bool {
 	return read
 }
 
-func (r *result) judge(want, got *outcome, d *infer.Draft, columns func(string) bool) {
+func (r *result) judge(want, got *outcome, d *infer.Draft, spec *v1alpha1.ParserSpec) {
+	columns := fromColumns(spec)
 	pairs, more := align(want.events, got.events)
 	fields := map[string]bool{}
-	drafted := byColumn(pairs, 1, "confidence")
-	for _, p := range pairs {
-		if !drafted {
-			delete(p[1], "confidence") // the one that is the default
-		}
-		for f := range p[0] {
-			if columns(f) || f == "category" {
+	r.judgeKind(spec, d)
+	for _, p := range withoutKnowledge(pairs, d, columns) {
+		for _, e := range p {
+			for f := range e {
 				fields[f] = true
-			} else {
-				delete(p[0], f)
 			}
-		}
-		for f := range p[1] {
-			fields[f] = true
 		}
 	}
 	for _, f := range slices.Sorted(maps.Keys(fields)) {
 		switch {
 		case f == "category":
 			r.category, r.chosen = judgeCategory(pairs, d)
-		case ofURL(f, pairs):
 		case !strings.HasPrefix(f, "extra."):
 			r.units = append(r.units, judgeField(f, pairs, d))
 		}
@@ -295,18 +289,57 @@ func (r *result) judge(want, got *outcome, d *infer.Draft, columns func(string) 
 	r.more = more
 }
 
-// ofURL reports whether a field is only there because the draft takes the host out
-// of URLs: it is no column that was given a meaning.
-func ofURL(f string, pairs [][2]map[string]string) bool {
-	if f != "fqdn" && f != "address.ip" {
-		return false
-	}
+// withoutKnowledge removes what is not from records: constants of the catalogue,
+// unless the draft has the same from a column, and defaults of the draft.
+func withoutKnowledge(pairs [][2]map[string]string, d *infer.Draft, columns func(string) bool) [][2]map[string]string {
+	drafted := reads(d, "confidence") || byColumn(pairs, 1, "confidence")
 	for _, p := range pairs {
-		if v := p[1][f]; p[0][f] != v && (p[0][f] != "" || !strings.Contains(p[1]["url"], "://"+v)) {
-			return false
+		if d.Parser.Spec.Blacklist != nil && !reads(d, "expires") {
+			delete(p[1], "expires") // all entries of a list have it
+		}
+		if !drafted && (len(d.Parser.Spec.Mapping) > 0 || !columns("confidence") || p[0]["confidence"] != p[1]["confidence"]) {
+			delete(p[1], "confidence") // the one that is the default
+		}
+		for f, v := range p[0] {
+			if !columns(f) && f != "category" && (f == "confidence" || p[1][f] != v) {
+				delete(p[0], f)
+			}
+		}
+		withoutHosts(p)
+	}
+	return pairs
+}
+
+// reads reports whether a rule of the draft is for a field.
+func reads(d *infer.Draft, field string) bool {
+	return slices.ContainsFunc(d.Parser.Spec.Mapping, func(r v1alpha1.MappingRule) bool { return r.Field == field })
+}
+
+// judgeKind compares whether records are events or entries of a list. It is
+// counted by itself.
+func (r *result) judgeKind(want *v1alpha1.ParserSpec, d *infer.Draft) {
+	is, drafted := want.Kind == v1alpha1.KindBlacklist, d.Parser.Spec.Kind == v1alpha1.KindBlacklist
+	switch {
+	case is == drafted:
+		r.kind = right
+	case hasQuestion(d, "kind", ""):
+		r.kind = asked
+	case is:
+		r.kind = missed
+	default:
+		r.kind = wrong
+	}
+	r.listed = is || drafted
+}
+
+// withoutHosts removes the values that are only there because the draft takes the
+// host out of URLs: they are no column that was given a meaning.
+func withoutHosts(p [2]map[string]string) {
+	for _, f := range []string{"fqdn", "address.ip"} {
+		if v := p[1][f]; v != "" && p[0][f] == "" && strings.Contains(p[1]["url"], "://"+v) {
+			delete(p[1], f)
 		}
 	}
-	return !slices.ContainsFunc(pairs, func(p [2]map[string]string) bool { return p[0][f] != "" })
 }
 
 // byColumn reports whether a field differs among events: it is no constant.

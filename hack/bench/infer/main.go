@@ -147,6 +147,13 @@ func report(results []*result, verbose bool) {
 	row("all", &all)
 	fmt.Printf("%d columns, %d of them fields of the event; %.1f ms a feed\n", sum(all.all), sum(all.fields), took.Seconds()*1000/float64(max(len(results), 1)))
 	fmt.Printf("category: right %.1f%%, asked %.1f%%, wrong %.1f%%\n", share(category, right), share(category, asked), share(category, wrong))
+	var kinds [4]int
+	for _, r := range results {
+		if r.failed == nil && r.listed {
+			kinds[r.kind]++
+		}
+	}
+	fmt.Printf("lists (%d): right %.1f%%, asked %.1f%%, missed %.1f%%, wrong %.1f%%\n", sum(kinds), share(kinds, right), share(kinds, asked), share(kinds, missed), share(kinds, wrong))
 	more, events, questions := 0, 0, 0
 	for _, r := range results {
 		more, events, questions = more+r.more, events+r.events, questions+r.questions
@@ -173,26 +180,34 @@ func worst(results []*result, verbose bool) {
 	slices.SortStableFunc(results, func(a, b *result) int { return b.bad() - a.bad() })
 	fmt.Println("\nthe worst:")
 	for i, r := range results {
-		if r.bad() == 0 && (!verbose || r.category != wrong) || !verbose && i == 12 {
+		if r.bad() == 0 && (!verbose || r.category != wrong && r.kind == right) || !verbose && i == 12 {
 			continue
 		}
 		if !verbose && i > 12 {
 			break
 		}
-		fmt.Printf("  %s (%s)\n", r.name, r.format)
-		if r.failed != nil {
-			fmt.Printf("      failed: %v\n", r.failed)
+		r.print()
+	}
+}
+
+// print tells all that is not right.
+func (r *result) print() {
+	fmt.Printf("  %s (%s)\n", r.name, r.format)
+	if r.failed != nil {
+		fmt.Printf("      failed: %v\n", r.failed)
+	}
+	for _, u := range r.units {
+		if u.verdict != right {
+			fmt.Printf("      %-7s %s: %s\n", verdictNames[u.verdict], u.about, u.detail)
 		}
-		for _, u := range r.units {
-			if u.verdict != right {
-				fmt.Printf("      %-7s %s: %s\n", verdictNames[u.verdict], u.about, u.detail)
-			}
-		}
-		if r.more > 0 {
-			fmt.Printf("      %d events of records that the catalogue passes over\n", r.more)
-		}
-		if r.category != right {
-			fmt.Printf("      %-7s category: %s\n", verdictNames[r.category], r.chosen)
-		}
+	}
+	if r.more > 0 {
+		fmt.Printf("      %d events of records that the catalogue passes over\n", r.more)
+	}
+	if r.listed && r.kind != right {
+		fmt.Printf("      %-7s kind\n", verdictNames[r.kind])
+	}
+	if r.category != right {
+		fmt.Printf("      %-7s category: %s\n", verdictNames[r.category], r.chosen)
 	}
 }
