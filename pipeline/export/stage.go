@@ -99,6 +99,7 @@ type entry struct {
 	result  status.Result
 	told    []byte // what the status bucket has
 	barrier *barrier
+	judged  judgement
 	gone    bool
 }
 
@@ -214,6 +215,9 @@ func (s *Stage) renew(ctx context.Context, en *entry, cfg *plan.Subscription) {
 	next, err := newServed(ctx, cfg, s.secrets, en.usage)
 	if next != nil && next.stream != nil {
 		next.barrier = s.barrierOf(ctx, en, cfg)
+	}
+	if next != nil {
+		next.mismatch = s.mismatchOf(ctx, en, next)
 	}
 	result := next.result(err)
 
