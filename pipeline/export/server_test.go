@@ -325,7 +325,7 @@ func TestCompressedAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := io.ReadAll(z)
-	want, _ := os.ReadFile("testdata/events.sjson")
+	want, _ := os.ReadFile("format/testdata/events.sjson")
 	if err != nil || string(got) != string(want) {
 		t.Errorf("%s, %v", got, err)
 	}

@@ -5,7 +5,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
@@ -53,6 +55,8 @@ type Finding struct {
 type Change struct {
 	Level    Level
 	Findings []Finding
+	// renamed are the new names of columns that have one.
+	renamed []string
 }
 
 // maxFindings bounds what one comparison tells.
@@ -64,7 +68,7 @@ func (c *Change) add(l Level, code, path, text string, args ...any) {
 }
 
 func (c *Change) tells(path string) bool {
-	return slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Path == path })
+	return slices.Contains(c.renamed, path) || slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Path == path })
 }
 
 // Compare finds out what a reader of one version meets in the next: with the
@@ -77,9 +81,7 @@ func Compare(ctx context.Context, was, is Sample) (Change, error) {
 		return c, fmt.Errorf("compare %s: %w", was.Shape.Format, err)
 	}
 	for i := range findings {
-		f := &findings[i]
-		c.Level = max(c.Level, levelOf(f))
-		c.Findings = append(c.Findings, Finding{Level: levelOf(f), Code: f.Code, Path: f.Path, Sentence: f.Sentence})
+		c.take(&findings[i], was, is)
 	}
 	promised(&c, was, is)
 	if err := values(&c, was, is); err != nil {
@@ -88,9 +90,54 @@ func Compare(ctx context.Context, was, is Sample) (Change, error) {
 	if len(c.Findings) == 0 && !bytes.Equal(was.Payload, is.Payload) {
 		c.add(Patch, CodeBytes, "", "The same is written with other bytes.")
 	}
+	c.Findings = slices.DeleteFunc(c.Findings, func(f Finding) bool { return f.Level == Minor && slices.Contains(c.renamed, f.Path) })
 	slices.SortStableFunc(c.Findings, func(a, b Finding) int { return cmp.Compare(b.Level, a.Level) })
 	c.Findings = c.Findings[:min(len(c.Findings), maxFindings)]
 	return c, nil
+}
+
+// forReaders cuts what only the owner of the Parser would understand.
+var forReaders = regexp.MustCompile(`; it fills extra\.c\d+|; no rule uses (it|them)( yet)?`)
+
+// take takes over a finding of the monitor. What became of a column need not be
+// guessed here: the field that it shows tells.
+func (c *Change) take(f *status.Finding, was, is Sample) {
+	level, text := levelOf(f), forReaders.ReplaceAllString(f.Sentence, "")
+	switch f.Code {
+	case drift.CodeColumnMissing, drift.CodeColumnRenamed, drift.CodePathMissing, drift.CodePathMoved:
+		if name, ok := find(was.Columns, f.Path); ok && !was.Shape.NoHeader {
+			c.lost(name, was, is)
+			return
+		}
+	case drift.CodeColumnAdded, drift.CodePathAdded:
+		if c.tells(f.Path) {
+			return
+		}
+	}
+	c.add(level, f.Code, f.Path, "%s", text)
+}
+
+// lost tells that a column is not there any more.
+func (c *Change) lost(column format.Described, was, is Sample) {
+	for _, d := range is.Columns {
+		if _, old := find(was.Columns, d.Name); d.Field == column.Field && !old {
+			c.add(Major, drift.CodeColumnRenamed, column.Name, "%q is called %q now.", column.Name, d.Name)
+			c.renamed = append(c.renamed, d.Name)
+			return
+		}
+	}
+	c.add(Major, drift.CodeColumnMissing, column.Name, "%q is gone.", column.Name)
+}
+
+// find is the column or path of a name; paths of the monitor have [0] for [].
+func find(columns []format.Described, name string) (format.Described, bool) {
+	name = strings.ReplaceAll(name, "[0]", "[]")
+	for _, d := range columns {
+		if d.Name == name || d.List && d.Name+"[]" == name {
+			return d, true
+		}
+	}
+	return format.Described{}, false
 }
 
 // levelOf is what a finding of the monitor means for readers that we do not know:
@@ -162,7 +209,7 @@ func pathOf(s *format.Shape, d format.Described) string {
 	if s.Format == format.CSV {
 		return d.Name
 	}
-	path := string(bytes.ReplaceAll([]byte(d.Name), []byte("[]"), []byte("[0]")))
+	path := strings.ReplaceAll(d.Name, "[]", "[0]")
 	if d.List {
 		path += "[0]"
 	}
@@ -183,18 +230,17 @@ func promised(c *Change, was, is Sample) {
 		return
 	}
 	for _, before := range was.Columns {
-		i := slices.IndexFunc(is.Columns, func(d format.Described) bool { return d.Name == before.Name })
 		if c.tells(before.Name) {
 			continue
 		}
-		if i < 0 {
-			c.add(Major, drift.CodeColumnMissing, before.Name, "%q is gone.", before.Name)
-			continue
+		if now, ok := find(is.Columns, before.Name); ok {
+			kept(c, before, now)
+		} else {
+			c.lost(before, was, is)
 		}
-		kept(c, before, is.Columns[i])
 	}
 	for _, d := range is.Columns {
-		if !c.tells(d.Name) && !slices.ContainsFunc(was.Columns, func(w format.Described) bool { return w.Name == d.Name }) {
+		if _, known := find(was.Columns, d.Name); !known && !c.tells(d.Name) {
 			c.add(Minor, drift.CodeColumnAdded, d.Name, "%q is new.", d.Name)
 		}
 	}

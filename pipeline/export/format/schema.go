@@ -11,6 +11,8 @@ import (
 type Described struct {
 	// Name of the column; of JSON the path: address[].ip.
 	Name string `json:"name"`
+	// Field of events that it shows.
+	Field string `json:"-"`
 	// Kind of the values, as the format monitor names them.
 	Kind string `json:"kind"`
 	// Layout of timestamps.
@@ -57,15 +59,15 @@ func (s *Shape) Describe() []Described {
 			d.List = false // the path tells
 			out = append(out, d)
 		}
-		out = append(out, Described{Name: "ignored", Kind: kindBool}, Described{Name: "undated", Kind: kindBool},
-			Described{Name: "extra", Kind: kindObject})
+		out = append(out, Described{Name: "ignored", Field: "ignored", Kind: kindBool}, Described{Name: "undated", Field: "undated", Kind: kindBool},
+			Described{Name: "extra", Field: "extra", Kind: kindObject})
 	}
 	return out
 }
 
 func describe(name, fieldName string) Described {
 	f := fields[fieldName]
-	d := Described{Name: name, Kind: f.kind, Required: f.required, List: f.list}
+	d := Described{Name: name, Field: fieldName, Kind: f.kind, Required: f.required, List: f.list}
 	switch f.kind {
 	case kindTimestamp:
 		d.Layout = layoutRFC3339
