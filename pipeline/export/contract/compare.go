@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/csv"
 	"fmt"
 	"regexp"
 	"slices"
@@ -110,8 +111,15 @@ func (c *Change) take(f *status.Finding, was, is Sample) {
 			return
 		}
 	case drift.CodeColumnAdded, drift.CodePathAdded:
-		if c.tells(f.Path) {
+		if name, ok := find(is.Columns, f.Path); ok && !is.Shape.NoHeader {
+			if !c.tells(name.Name) {
+				c.add(Minor, drift.CodeColumnAdded, name.Name, "%q is new.", name.Name)
+			}
 			return
+		}
+	case drift.CodeHeaderMissing:
+		if is.hasHeader() {
+			return // its names are others, of which the columns tell
 		}
 	}
 	c.add(level, f.Code, f.Path, "%s", text)
@@ -127,6 +135,16 @@ func (c *Change) lost(column format.Described, was, is Sample) {
 		}
 	}
 	c.add(Major, drift.CodeColumnMissing, column.Name, "%q is gone.", column.Name)
+}
+
+// hasHeader reports whether the first line of csv has the names of the columns.
+func (s *Sample) hasHeader() bool {
+	var names []string
+	for _, d := range s.Columns {
+		names = append(names, d.Name)
+	}
+	first, err := csv.NewReader(bytes.NewReader(s.Payload)).Read()
+	return err == nil && slices.Equal(first, names)
 }
 
 // find is the column or path of a name; paths of the monitor have [0] for [].
@@ -249,6 +267,8 @@ func promised(c *Change, was, is Sample) {
 // kept compares what a column promised with what it promises.
 func kept(c *Change, was, is format.Described) {
 	switch {
+	case was.Field != is.Field:
+		c.add(Major, CodeValues, was.Name, "%q showed %s and shows %s now.", was.Name, was.Field, is.Field)
 	case was.Kind != is.Kind || was.List != is.List:
 		c.add(Major, drift.CodeRetyped, was.Name, "%q held %s and holds %s now.", was.Name, kindOf(was), kindOf(is))
 	case was.Layout != is.Layout:

@@ -48,10 +48,10 @@ func TestTheLevelOfAChange(t *testing.T) {
 		"a number is another":       {"id time ip host=fqdn port=count name", Major, "", Major},
 		"the key is another":        {"id=md5 time ip host=fqdn port=dport name", Major, "", Major},
 		"another time":              {"id time=modified ip host=fqdn port=dport name", Major, "", Major},
-		"the order is another":      {"time id ip host=fqdn port=dport name", Major, drift.CodeHeaderReordered, Patch},
+		"the order is another":      {"time id ip host=fqdn port=dport name", Patch, drift.CodeHeaderReordered, Patch},
 		"a column is added":         {base + " cc", Minor, drift.CodeColumnAdded, Minor},
 		"in between":                {"id time ip asn host=fqdn port=dport name", Minor, drift.CodeColumnAdded, Minor},
-		"a text has other words":    {"id time ip host=fqdn port=dport name=target", Patch, CodeValues, Patch},
+		"a text is another":         {"id time ip host=fqdn port=dport name=target", Major, "", Major},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, f := range format.Names {
