@@ -217,7 +217,7 @@ func (s *Stage) renew(ctx context.Context, en *entry, cfg *plan.Subscription) {
 		next.barrier = s.barrierOf(ctx, en, cfg)
 	}
 	if next != nil {
-		next.mismatch = s.mismatchOf(ctx, en, next)
+		next.mismatch = s.mismatchOf(en, next)
 	}
 	result := next.result(err)
 
@@ -313,6 +313,9 @@ func (s *Stage) refresh(ctx context.Context) {
 		}
 		if s.synced.Load() {
 			s.tell(ctx)
+			if s.judge(ctx) {
+				s.tell(ctx)
+			}
 		}
 	}
 }

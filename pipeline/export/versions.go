@@ -2,7 +2,6 @@ package export
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -259,38 +258,4 @@ func retention(x *plan.Sources, t target) time.Duration {
 		return 0
 	}
 	return d
-}
-
-// judgement is what comparing the versions of a subscription gave; it is kept while
-// they stay the same.
-type judgement struct{ versions, mismatch string }
-
-// mismatchOf says where the number of a version grew less than the format changed,
-// or "". The subscription is served all the same: its readers need the data more
-// than the number.
-func (s *Stage) mismatchOf(ctx context.Context, en *entry, v *served) string {
-	if v.api == nil || len(v.api.Versions) < 2 {
-		return ""
-	}
-	// A specification that was unmarshalled marshals.
-	b, _ := json.Marshal(v.api.Versions)
-	s.mu.RLock()
-	known := en.judged
-	s.mu.RUnlock()
-	if known.versions == string(b) {
-		return known.mismatch
-	}
-	problems, err := contract.Check(ctx, v.api)
-	if err != nil {
-		s.log.Error(err, "versions cannot be compared", "subscription", v.key())
-		return ""
-	}
-	j := judgement{versions: string(b)}
-	if len(problems) > 0 {
-		j.mismatch = fmt.Sprintf("spec.exports[%s].api.%s: %s", v.apiName, problems[0].Field, problems[0].Message)
-	}
-	s.mu.Lock()
-	en.judged = j
-	s.mu.Unlock()
-	return j.mismatch
 }

@@ -332,6 +332,50 @@ func TestManifestsAreForTheSubscriberOnly(t *testing.T) {
 	}
 }
 
+func TestTheStreamHasAVersion(t *testing.T) {
+	f := standard(t)
+	for _, path := range []string{"/stream", "/v1/stream", "/v1.0.0/stream?zone=inside"} {
+		r := f.do("HEAD", "/s/acme"+path, acmeToken)
+		if r.StatusCode != 200 || r.Header.Get(headerVersion) != format.Builtin[format.Stream] ||
+			!slices.Equal(links(r.Header)["describedby"], []string{"stream/schema.json"}) {
+			t.Errorf("%s: %d %v", path, r.StatusCode, r.Header)
+		}
+	}
+	if r := f.get("/s/acme/v2/stream", acmeToken); r.StatusCode != 404 || r.problemOf(t).Code != codeUnknownVersion {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+}
+
+func FuzzTarget(f *testing.F) {
+	for _, s := range []string{"/report/inside.csv", "/v1/stream", "/v2.1/search/events.json/manifest.json", "/v/stream", "/v1", "/manifest.json", "/stream/schema.json/schema.json"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		got, ok := parseTarget(path)
+		if !ok {
+			return
+		}
+		want := "/" + got.export
+		if got.version != "" {
+			want = "/v" + got.version + want
+		}
+		if got.document != "" {
+			want += "/" + got.document
+		}
+		if want != path || strings.Contains(got.version, "/") || got.zone == "" {
+			t.Fatalf("%q is %+v", path, got)
+		}
+		// What leads to the root leads there from every address of a fitting format.
+		base := &url.URL{Path: "/s/x" + path}
+		if !strings.ContainsAny(got.format, "/") && !strings.ContainsAny(path, "%?#") {
+			to := base.ResolveReference(&url.URL{Path: got.root() + "end"})
+			if !strings.Contains(path, "/.") && to.Path != "/s/x/end" {
+				t.Fatalf("%q leads to %q", path, to.Path)
+			}
+		}
+	})
+}
+
 func TestTheIndexListsVersions(t *testing.T) {
 	f := newFixture(t)
 	f.configure(versioned(t, "acme", "acme", versionsAt))
@@ -371,9 +415,10 @@ func TestANumberThatIsTooSmallIsToldInTheStatus(t *testing.T) {
 		return f.stage.entries["subscription.default.acme"].result.Message
 	}
 	f.configure(versioned(t, "acme", "acme", "- version: \"1\"\n  columns: [{name: ip, field: ip}]\n- version: \"1.1\"\n  columns: [{name: src, field: ip}]\n"))
-	if got := status(); !strings.Contains(got, `spec.exports[api].api.versions[1].version: 1.1 is a minor change of 1`) || !strings.Contains(got, `write version "2.0.0"`) {
-		t.Errorf("%q", got)
-	}
+	eventually(t, "the status tells", func() bool {
+		got := status()
+		return strings.Contains(got, `spec.exports[api].api.versions[1].version: 1.1 is a minor change of 1`) && strings.Contains(got, `write version "2.0.0"`)
+	})
 	if r := f.get("/s/acme/report/inside.csv?"+since, acmeToken); r.StatusCode != 200 {
 		t.Errorf("the subscriber gets %d", r.StatusCode)
 	}

@@ -17,15 +17,15 @@ type Status string
 
 // The statuses.
 const (
-	// Preview: to be tried, not yet what the address without a version gives.
+	// Preview is to be tried, not yet what the address without a version gives.
 	Preview Status = "preview"
-	// Current: what the address without a version gives.
+	// Current is what the address without a version gives.
 	Current Status = "current"
-	// Supported: neither current nor deprecated.
+	// Supported is neither current nor deprecated.
 	Supported Status = "supported"
-	// Deprecated: subscribers are asked to move on.
+	// Deprecated asks subscribers to move on.
 	Deprecated Status = "deprecated"
-	// Retired: answered with 410 Gone.
+	// Retired is answered with 410 Gone.
 	Retired Status = "retired"
 )
 
@@ -173,13 +173,17 @@ type Transition struct {
 // Transitions compares each edition with the one before.
 func (l *Line) Transitions(ctx context.Context) ([]Transition, error) {
 	var out []Transition
-	for i := 1; i < len(l.Editions); i++ {
-		from, to := l.Editions[i-1], l.Editions[i]
-		c, err := Compare(ctx, Render(from.Shape), Render(to.Shape))
-		if err != nil {
-			return nil, err
+	var was Sample
+	for i, to := range l.Editions {
+		is := Render(to.Shape)
+		if i > 0 {
+			c, err := Compare(ctx, was, is)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, Transition{From: l.Editions[i-1], To: to, Change: c})
 		}
-		out = append(out, Transition{From: from, To: to, Change: c})
+		was = is
 	}
 	return out, nil
 }

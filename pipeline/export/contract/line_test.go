@@ -101,3 +101,15 @@ func TestDurationsAreISO8601(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkCheck(b *testing.B) {
+	a := &v1alpha1.APIExport{}
+	if err := yaml.UnmarshalStrict([]byte(`[{version: "1"}, {version: "2", columns: [{name: ip, field: ip}, {name: host, field: fqdn}]}]`), &a.Versions); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := Check(b.Context(), a); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
