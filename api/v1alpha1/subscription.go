@@ -290,35 +290,6 @@ type JWTUser struct {
 	APIKeyID string `json:"apiKeyID"`
 }
 
-// ExportSpec is one output.
-// +kubebuilder:validation:ExactlyOneOf=api;stream
-type ExportSpec struct {
-	// Name of the export.
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
-	// +required
-	Name string `json:"name"`
-
-	// API serves n6's REST API.
-	// +optional
-	API *APIExport `json:"api,omitempty"`
-
-	// Stream serves events as they come (server-sent events).
-	// +optional
-	Stream *StreamExport `json:"stream,omitempty"`
-}
-
-// APIExport is n6's REST API: /search/events, /report/inside, /report/threats.
-type APIExport struct {
-	// MaxEvents bounds one answer; none if absent.
-	// +kubebuilder:validation:Minimum=1
-	// +optional
-	MaxEvents int64 `json:"maxEvents,omitempty"`
-}
-
-// StreamExport has no settings: the zones of the subscription say what flows.
-type StreamExport struct{}
-
 // SubscriptionStatus is what is known about a subscription.
 type SubscriptionStatus struct {
 	ObjectStatus `json:",inline"`

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/export/format"
 )
 
 const (
@@ -25,7 +26,7 @@ const (
 type answer struct {
 	w       http.ResponseWriter
 	rc      *http.ResponseController
-	enc     encoder
+	enc     format.Encoder
 	gz      *gzip.Writer // nil: not compressed
 	buf     *[]byte
 	started bool // the header is out
@@ -41,7 +42,7 @@ var (
 	}}
 )
 
-func newAnswer(w http.ResponseWriter, r *http.Request, enc encoder) *answer {
+func newAnswer(w http.ResponseWriter, r *http.Request, enc format.Encoder) *answer {
 	a := &answer{w: w, rc: http.NewResponseController(w), enc: enc, sent: time.Now()}
 	a.buf, _ = buffers.Get().(*[]byte)
 	*a.buf = (*a.buf)[:0]
@@ -66,12 +67,14 @@ func (a *answer) release() {
 // header sends the header.
 func (a *answer) header() {
 	h := a.w.Header()
-	h.Set("Content-Type", a.enc.contentType())
+	h.Set("Content-Type", a.enc.ContentType())
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Vary", "Accept-Encoding")
 	if a.gz != nil {
 		h.Set("Content-Encoding", "gzip")
 	}
+	// The number of events is known at the end; HTTP/1.0 goes without.
+	h.Set("Trailer", headerCount)
 	a.started = true
 	a.w.WriteHeader(http.StatusOK)
 }
@@ -80,13 +83,13 @@ func (a *answer) header() {
 // error the answer is not ended: a json array stays open, gzip has no trailer.
 func (a *answer) writeAll(events iter.Seq2[*event.Event, error]) (int64, error) {
 	_ = a.rc.SetWriteDeadline(time.Time{}) // the archive may take its time
-	*a.buf = a.enc.begin(*a.buf)
+	*a.buf = a.enc.Begin(*a.buf)
 	n := int64(0)
 	for e, err := range events {
 		if err != nil {
 			return n, err
 		}
-		*a.buf = a.enc.event(*a.buf, e)
+		*a.buf = a.enc.Event(*a.buf, e)
 		n++
 		if len(*a.buf) >= batchBytes || time.Since(a.sent) > batchDelay {
 			if err := a.flush(); err != nil {
@@ -94,7 +97,7 @@ func (a *answer) writeAll(events iter.Seq2[*event.Event, error]) (int64, error) 
 			}
 		}
 	}
-	*a.buf = a.enc.end(*a.buf)
+	*a.buf = a.enc.End(*a.buf)
 	if err := a.write(); err != nil {
 		return n, err
 	}
@@ -104,6 +107,7 @@ func (a *answer) writeAll(events iter.Seq2[*event.Event, error]) (int64, error) 
 			return n, err
 		}
 	}
+	a.w.Header().Set(headerCount, strconv.FormatInt(n, 10))
 	return n, nil
 }
 

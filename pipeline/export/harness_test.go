@@ -344,11 +344,18 @@ func (f *fixture) configure(cfgs ...*plan.Subscription) {
 func (f *fixture) knows(cfg *plan.Subscription, sources ...plan.SourcePolicy) {
 	f.t.Helper()
 	ref := plan.ExchangeOf(cfg.Namespace, cfg.Spec.ExchangeRef)
-	b, err := json.Marshal(plan.Sources{Namespace: ref.Namespace, Name: ref.Name, Replicas: 3, Sources: sources})
+	f.tell(plan.Sources{Namespace: ref.Namespace, Name: ref.Name, Replicas: 3, Sources: sources})
+}
+
+// tell tells of an exchange.
+func (f *fixture) tell(x plan.Sources) {
+	f.t.Helper()
+	b, err := json.Marshal(x)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.buckets.changes <- bus.Entry{Key: plan.Key(plan.PrefixSources, ref.Namespace, ref.Name), Value: b}
+	f.buckets.changes <- bus.Entry{Key: plan.Key(plan.PrefixSources, x.Namespace, x.Name), Value: b}
+	f.synced()
 }
 
 // synced returns when everything that was sent before is applied.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/weir-project/weir/pipeline/export/contract"
 	"github.com/weir-project/weir/pipeline/policy"
 )
 
@@ -18,13 +19,22 @@ type indexPage struct {
 	Formats      []string     `json:"formats,omitempty"`
 	MaxEvents    int64        `json:"maxEvents,omitempty"`
 	Stream       *indexStream `json:"stream,omitempty"`
-	Sources      []string     `json:"sources"` // as this subscription knows them
-	Parameters   []indexParam `json:"parameters,omitempty"`
+	// Versions of each format and of the stream; /v<version> before the address of an
+	// export selects one.
+	Versions   []indexVersion `json:"versions"`
+	Sources    []string       `json:"sources"` // as this subscription knows them
+	Parameters []indexParam   `json:"parameters,omitempty"`
 }
 
 type indexZone struct {
 	Zone string   `json:"zone"`
 	URLs []string `json:"urls,omitempty"` // relative to the index
+}
+
+type indexVersion struct {
+	Format  string          `json:"format"`
+	Version string          `json:"version"`
+	Status  contract.Status `json:"status"`
 }
 
 type indexStream struct {
@@ -47,18 +57,18 @@ type indexParam struct {
 
 func (s *Stage) index(w http.ResponseWriter, r *http.Request, v *served) *problem {
 	page := indexPage{Subscription: v.key(), Organisation: v.spec.Organisation.ID,
-		TLP: v.clearance.TLP.String(), FullAccess: v.clearance.FullAccess, Sources: s.sourceNames(v)}
+		TLP: v.clearance.TLP.String(), FullAccess: v.clearance.FullAccess, Sources: s.sourceNames(v), Versions: v.indexVersions(s.now())}
 	for _, z := range v.zones {
 		iz := indexZone{Zone: z}
 		if v.api != nil {
-			for _, f := range formatNames {
+			for _, f := range v.formats() {
 				iz.URLs = append(iz.URLs, zonePath(z)[1:]+"."+f)
 			}
 		}
 		page.Zones = append(page.Zones, iz)
 	}
 	if v.api != nil {
-		page.Formats, page.MaxEvents, page.Parameters = formatNames, v.api.MaxEvents, indexParams(v.clearance)
+		page.Formats, page.MaxEvents, page.Parameters = v.formats(), v.api.MaxEvents, indexParams(v.clearance)
 	}
 	if v.stream != nil {
 		page.Stream = &indexStream{URL: endpointStream, Parameters: []string{"zone", "after"}}

@@ -14,6 +14,24 @@ type problem struct {
 	Code      string `json:"code"`
 	Parameter string `json:"parameter,omitempty"`
 	Message   string `json:"message"`
+	// gone is set for what has ended.
+	gone *gone
+}
+
+// gone is the answer to who asks for a version after its sunset, as a problem of
+// RFC 9457: clients that know neither our versions nor our codes see it for what it
+// is, whatever they accept.
+type gone struct {
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	Code      string `json:"code"`
+	Version   string `json:"version"`
+	Sunset    string `json:"sunset"`
+	Successor string `json:"successor,omitempty"` // version
+	URL       string `json:"url,omitempty"`       // of the successor, relative to the request
+	Manifest  string `json:"manifest"`
 }
 
 // Codes of problems; part of the interface, never reworded.
@@ -35,6 +53,8 @@ const (
 	codeForbiddenParam   = "forbidden_parameter"
 	codeManyValues       = "multiple_values"
 	codeInvalidValue     = "invalid_value"
+	codeUnknownVersion   = "unknown_version"
+	codeVersionGone      = "version_gone"
 )
 
 func (p *problem) Error() string {
@@ -60,7 +80,11 @@ func (p *problem) write(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Del("Content-Encoding")
 	var body []byte
-	if prefersText(r.Header.Get("Accept")) {
+	if p.gone != nil {
+		h.Set("Content-Type", "application/problem+json")
+		body, _ = json.Marshal(p.gone) // strings and a number always marshal
+		body = append(body, '\n')
+	} else if prefersText(r.Header.Get("Accept")) {
 		h.Set("Content-Type", "text/plain; charset=UTF-8")
 		body = []byte(fmt.Sprintf("%d %s\n\n%s\n", p.status, http.StatusText(p.status), p.Error()))
 	} else {

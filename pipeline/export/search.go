@@ -7,22 +7,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/weir-project/weir/pipeline/export/format"
 	"github.com/weir-project/weir/pipeline/hub"
 )
 
-// search answers one of n6's three resources.
-func (s *Stage) search(w *observed, r *http.Request, v *served, zone, format string) *problem {
-	newEncoder, ok := formats[format]
-	if !ok {
-		return problemf(http.StatusNotFound, codeUnknownFormat, "there is no format %s; there are %s",
-			shown(format), strings.Join(formatNames, ", "))
-	}
-	if v.api == nil {
-		return problemf(http.StatusForbidden, codeExportNotGranted, "the subscription has no export of the kind api")
-	}
-	if bad := v.granted(zone); bad != nil {
-		return bad
-	}
+// search answers one of n6's three resources, which is granted.
+func (s *Stage) search(w *observed, r *http.Request, v *served, zone string, enc format.Encoder) *problem {
 	rd := reader{zone: zone, clearance: v.clearance}
 	if bad := rd.read(r.URL.RawQuery); bad != nil {
 		return bad
@@ -48,7 +38,7 @@ func (s *Stage) search(w *observed, r *http.Request, v *served, zone, format str
 	}
 	defer v.usage.searches.Add(-1)
 
-	a := newAnswer(w, r, newEncoder())
+	a := newAnswer(w, r, enc)
 	defer a.release()
 	if r.Method == http.MethodHead {
 		a.header()

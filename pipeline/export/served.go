@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/export/contract"
 	"github.com/weir-project/weir/pipeline/hub"
 	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/policy"
@@ -43,10 +44,17 @@ type served struct {
 	exchange        plan.Ref
 	zones           []string            // granted
 	api             *v1alpha1.APIExport // nil: no export of this kind
+	apiName         string
 	stream          *v1alpha1.StreamExport
 	barrier         *barrier // of the stream; nil: not known yet
+	mismatch        string   // of the versions and their numbers
 	credentials     credentials
 	usage           *usage
+	// lines are the versions of each format that is served, and of the stream.
+	lines map[string]*contract.Line
+	// transitions compares the versions of a format; it takes milliseconds, and
+	// only those who read manifests need it.
+	transitions map[string]func() ([]contract.Transition, error)
 
 	// changed is closed when this is no longer how the subscription is served.
 	changed <-chan struct{}
@@ -80,11 +88,12 @@ func newServed(parent context.Context, cfg *plan.Subscription, read secret.Reade
 		e := &cfg.Spec.Exports[i]
 		switch {
 		case e.API != nil:
-			v.api = e.API
+			v.api, v.apiName = e.API, e.Name
 		case e.Stream != nil:
 			v.stream = e.Stream
 		}
 	}
+	v.versions()
 	v.credentials, err = loadCredentials(read, cfg.Namespace, &cfg.Spec.Access)
 	ctx, cancel := context.WithCancel(parent)
 	v.changed, v.end = ctx.Done(), cancel
@@ -114,6 +123,8 @@ func (v *served) result(err error) status.Result {
 		return status.Result{Reason: v1alpha1.ReasonInvalidSpec, Message: oneLine(err)}
 	case v.stream != nil && v.barrier == nil:
 		return status.Result{Reason: v1alpha1.ReasonBusUnavailable, Message: "the stream cannot be read from the bus; trying again"}
+	case v.mismatch != "":
+		return status.Result{Reason: v1alpha1.ReasonInvalidSpec, Message: v.mismatch}
 	case v.credentials.empty():
 		return status.Result{OK: true, Reason: v1alpha1.ReasonSucceeded,
 			Message: "nobody can log in: spec.access has neither keys nor jwt"}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/weir-project/weir/pipeline/export/format"
 )
 
 // Endpoints, as metrics name them; the zones are the other ones.
@@ -133,23 +135,31 @@ func (s *Stage) route(w *observed, r *http.Request, v *served, path string) *pro
 	if v.spec.Suspend {
 		return problemf(http.StatusForbidden, codeSuspended, "the subscription is suspended")
 	}
-	switch path {
-	case "", "/":
+	if path == "" || path == "/" {
 		w.endpoint = endpointIndex
 		return s.index(w, r, v)
-	case "/stream":
-		w.endpoint = endpointStream
+	}
+	t, ok := parseTarget(path)
+	if !ok {
+		return problemf(http.StatusNotFound, codeNotFound,
+			"there is no %s; there are /, /stream and /search/events, /report/inside, /report/threats with .%s, "+
+				"below each of them /manifest.json and /schema.json, and before each of them /v<version>",
+			shown(path), strings.Join(format.Names, ", ."))
+	}
+	w.endpoint = t.zone
+	if bad := v.offers(t); bad != nil {
+		return bad
+	}
+	edition, bad := s.edition(w, v, t)
+	switch {
+	case bad != nil:
+		return bad
+	case t.document != "":
+		return s.describe(w, r, v, t, edition)
+	case t.zone == endpointStream:
 		return s.stream(w, r, v)
 	}
-	for zone, prefix := range zonePaths {
-		if format, ok := strings.CutPrefix(path, prefix+"."); ok {
-			w.endpoint = zone
-			return s.search(w, r, v, zone, format)
-		}
-	}
-	return problemf(http.StatusNotFound, codeNotFound,
-		"there is no %s; there are /, /stream and /search/events, /report/inside, /report/threats with .%s",
-		shown(path), strings.Join(formatNames, ", ."))
+	return s.search(w, r, v, t.zone, edition.Shape.Encoder())
 }
 
 // granted refuses a zone that the subscription has not.

@@ -34,7 +34,7 @@ func TestAnswersInEveryFormatAndZone(t *testing.T) {
 	types := map[string]string{"json": "application/json", "sjson": "text/plain; charset=UTF-8", "csv": "text/csv; charset=UTF-8"}
 	for zone, path := range zonePaths {
 		for format, contentType := range types {
-			want, err := os.ReadFile(filepath.Join("testdata", "events."+format))
+			want, err := os.ReadFile(filepath.Join("format", "testdata", "events."+format))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -325,7 +325,7 @@ func TestCompressedAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := io.ReadAll(z)
-	want, _ := os.ReadFile("testdata/events.sjson")
+	want, _ := os.ReadFile("format/testdata/events.sjson")
 	if err != nil || string(got) != string(want) {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -360,7 +360,7 @@ func TestErrorBeforeTheFirstByteIsAStatus(t *testing.T) {
 	}{{errDisk, 500, codeArchive}, {hub.ErrNotReady, 503, codeStarting}, {hub.ErrForbidden, 403, codeZoneNotGranted},
 		{fmt.Errorf("replica 1: %w", hub.ErrUnavailable), 503, codeUnavailable}, {hub.ErrBusy, 429, codeTooManyRequests}} {
 		f.archive.events = yieldAll(sampleEvents(), c.err)
-		for _, format := range formatNames {
+		for _, format := range formatsOfQueries {
 			r := f.get("/s/acme/search/events."+format+"?"+since, acmeToken, "Accept-Encoding", "gzip")
 			if got := r.problemOf(t); r.StatusCode != c.status || got.Code != c.code || strings.Contains(r.body, "fire") {
 				t.Errorf("%s: %d %+v", format, r.StatusCode, got)
@@ -372,7 +372,7 @@ func TestErrorBeforeTheFirstByteIsAStatus(t *testing.T) {
 func TestErrorInMidStreamCutsTheAnswer(t *testing.T) {
 	f := standard(t)
 	f.archive.events = many(1000, errDisk)
-	for _, format := range formatNames {
+	for _, format := range formatsOfQueries {
 		for _, encoding := range []string{"identity", "gzip"} {
 			r := f.get("/s/acme/search/events."+format+"?"+since, acmeToken, "Accept-Encoding", encoding)
 			if r.StatusCode != 200 || r.err == nil || r.body == "" {

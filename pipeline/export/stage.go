@@ -99,6 +99,7 @@ type entry struct {
 	result  status.Result
 	told    []byte // what the status bucket has
 	barrier *barrier
+	judged  judgement
 	gone    bool
 }
 
@@ -215,6 +216,9 @@ func (s *Stage) renew(ctx context.Context, en *entry, cfg *plan.Subscription) {
 	if next != nil && next.stream != nil {
 		next.barrier = s.barrierOf(ctx, en, cfg)
 	}
+	if next != nil {
+		next.mismatch = s.mismatchOf(en, next)
+	}
 	result := next.result(err)
 
 	s.mu.Lock()
@@ -309,6 +313,9 @@ func (s *Stage) refresh(ctx context.Context) {
 		}
 		if s.synced.Load() {
 			s.tell(ctx)
+			if s.judge(ctx) {
+				s.tell(ctx)
+			}
 		}
 	}
 }

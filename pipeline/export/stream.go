@@ -106,12 +106,9 @@ func streamZones(v *served, wanted []string) ([]string, *problem) {
 	return wanted, nil
 }
 
-// stream sends events as they are delivered, as server-sent events (WHATWG HTML,
+// stream, which is granted, sends events as they are delivered, as server-sent events (WHATWG HTML,
 // section 9.2), until the client goes, does not read, or the subscription changes.
 func (s *Stage) stream(w *observed, r *http.Request, v *served) *problem {
-	if v.stream == nil {
-		return problemf(http.StatusForbidden, codeExportNotGranted, "the subscription has no export of the kind stream")
-	}
 	req, bad := readStream(r, v)
 	if bad != nil {
 		return bad

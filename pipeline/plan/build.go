@@ -172,7 +172,8 @@ func HubOf(e *v1alpha1.Exchange, namespaces []string) Hub {
 
 // SourcesOf are the sources of an Exchange, given its accepted FeedSources.
 func SourcesOf(e *v1alpha1.Exchange, feeds []*v1alpha1.FeedSource) Sources {
-	s := Sources{e.Namespace, e.Name, max(e.Spec.Replicas, 1), make([]SourcePolicy, 0, len(feeds))}
+	s := Sources{Namespace: e.Namespace, Name: e.Name, Replicas: max(e.Spec.Replicas, 1), Sources: make([]SourcePolicy, 0, len(feeds)),
+		Retention: e.Spec.Store.Retention, StreamRetention: e.Spec.Stream.Retention}
 	for _, f := range feeds {
 		source := sourceOf(f)
 		s.Sources = append(s.Sources, SourcePolicy{source, Alias(source), f.Spec.Policy.ShowSource})

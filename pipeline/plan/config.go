@@ -82,6 +82,10 @@ type Sources struct {
 	Replicas int32 `json:"replicas"`
 	// Sources are sorted.
 	Sources []SourcePolicy `json:"sources"`
+	// Retention of events in the store, and of what was delivered to streams; "" where
+	// nothing is forgotten or the default holds.
+	Retention       v1alpha1.Duration `json:"retention,omitempty"`
+	StreamRetention v1alpha1.Duration `json:"streamRetention,omitempty"`
 }
 
 // SourcePolicy is what the outside may know about a source.

@@ -61,8 +61,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExchangeStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExplodeRule"):
 		return &apiv1alpha1.ExplodeRuleApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExportColumn"):
+		return &apiv1alpha1.ExportColumnApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExportSpec"):
 		return &apiv1alpha1.ExportSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExportVersion"):
+		return &apiv1alpha1.ExportVersionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExposeSpec"):
 		return &apiv1alpha1.ExposeSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FeedSource"):

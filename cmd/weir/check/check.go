@@ -71,7 +71,7 @@ func Load(ctx context.Context, path string) (*Result, error) {
 	for i := range docs {
 		l.document(ctx, &docs[i])
 	}
-	l.semantics()
+	l.semantics(ctx)
 	slices.SortStableFunc(l.res.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})

@@ -1,11 +1,13 @@
 package check
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/collect"
+	"github.com/weir-project/weir/pipeline/export/contract"
 	"github.com/weir-project/weir/pipeline/match"
 	"github.com/weir-project/weir/pipeline/parse"
 	"github.com/weir-project/weir/pipeline/plan"
@@ -13,10 +15,10 @@ import (
 
 // semantics finds what the schema cannot: mappings and expressions that do not
 // compile, criteria that mean nothing, references to nowhere.
-func (l *loader) semantics() {
+func (l *loader) semantics(ctx context.Context) {
 	l.parsers()
 	l.feeds()
-	l.subscriptions()
+	l.subscriptions(ctx)
 	built, problems := plan.Build(l.res.Objects)
 	l.res.Plan = built
 	for _, p := range problems {
@@ -84,7 +86,7 @@ func (l *loader) feeds() {
 	}
 }
 
-func (l *loader) subscriptions() {
+func (l *loader) subscriptions(ctx context.Context) {
 	for i := range l.res.Objects.Subscriptions {
 		s := &l.res.Objects.Subscriptions[i]
 		problem := func(field, message string) {
@@ -100,6 +102,26 @@ func (l *loader) subscriptions() {
 		if s.Spec.Zones.Inside != nil && criteriaEmpty(&s.Spec.Organisation.Criteria) {
 			problem("spec.organisation.criteria", "the zone inside is granted, but without criteria no event can be inside; "+
 				"name asns, cidrs, countries, fqdns or urls")
+		}
+		versions(ctx, s, problem)
+	}
+}
+
+// versions finds versions of exports whose number grew less than their format
+// changed.
+func versions(ctx context.Context, s *v1alpha1.Subscription, problem func(field, message string)) {
+	for i := range s.Spec.Exports {
+		api := s.Spec.Exports[i].API
+		if api == nil || len(api.Versions) < 2 {
+			continue
+		}
+		field := fmt.Sprintf("spec.exports[%d].api.", i)
+		problems, err := contract.Check(ctx, api)
+		if err != nil {
+			problem(field+"versions", "cannot be compared: "+err.Error())
+		}
+		for _, p := range problems {
+			problem(field+p.Field, p.Message)
 		}
 	}
 }

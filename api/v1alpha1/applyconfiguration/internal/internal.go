@@ -29,9 +29,20 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.weir-project.weir.api.v1alpha1.APIExport
   map:
     fields:
+    - name: contact
+      type:
+        scalar: string
     - name: maxEvents
       type:
         scalar: numeric
+    - name: versions
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.ExportVersion
+          elementRelationship: associative
+          keys:
+          - version
 - name: com.github.weir-project.weir.api.v1alpha1.APIKeyAuth
   map:
     fields:
@@ -412,6 +423,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: separator
       type:
         scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.ExportColumn
+  map:
+    fields:
+    - name: field
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ExportField
+    - name: name
+      type:
+        scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.ExportField
+  scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.ExportFormat
+  scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.ExportHeader
+  scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.ExportSpec
   map:
     fields:
@@ -424,6 +450,47 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: stream
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.StreamExport
+- name: com.github.weir-project.weir.api.v1alpha1.ExportVersion
+  map:
+    fields:
+    - name: columns
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.ExportColumn
+          elementRelationship: associative
+          keys:
+          - name
+    - name: deprecated
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: emergency
+      type:
+        scalar: string
+    - name: formats
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.ExportFormat
+          elementRelationship: associative
+    - name: from
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: header
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ExportHeader
+    - name: preview
+      type:
+        scalar: boolean
+    - name: successor
+      type:
+        scalar: string
+    - name: sunset
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: version
+      type:
+        scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.ExposeSpec
   map:
     fields:

@@ -12,6 +12,12 @@ package v1alpha1
 type APIExportApplyConfiguration struct {
 	// MaxEvents bounds one answer; none if absent.
 	MaxEvents *int64 `json:"maxEvents,omitempty"`
+	// Contact is whom subscribers ask about the export: an e-mail address or a
+	// URL. It stands in the manifest.
+	Contact *string `json:"contact,omitempty"`
+	// Versions of the answers, served side by side: each under /v<version>/, the
+	// current one without. If absent, there is one version with n6's columns.
+	Versions []ExportVersionApplyConfiguration `json:"versions,omitempty"`
 }
 
 // APIExportApplyConfiguration constructs a declarative configuration of the APIExport type for use with
@@ -25,5 +31,26 @@ func APIExport() *APIExportApplyConfiguration {
 // If called multiple times, the MaxEvents field is set to the value of the last call.
 func (b *APIExportApplyConfiguration) WithMaxEvents(value int64) *APIExportApplyConfiguration {
 	b.MaxEvents = &value
+	return b
+}
+
+// WithContact sets the Contact field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Contact field is set to the value of the last call.
+func (b *APIExportApplyConfiguration) WithContact(value string) *APIExportApplyConfiguration {
+	b.Contact = &value
+	return b
+}
+
+// WithVersions adds the given value to the Versions field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Versions field.
+func (b *APIExportApplyConfiguration) WithVersions(values ...*ExportVersionApplyConfiguration) *APIExportApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithVersions")
+		}
+		b.Versions = append(b.Versions, *values[i])
+	}
 	return b
 }

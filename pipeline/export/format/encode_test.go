@@ -1,4 +1,4 @@
-package export
+package format
 
 import (
 	"encoding/csv"
@@ -59,18 +59,18 @@ func sampleEvents() []*event.Event {
 func category(s string) event.Category { v, _ := event.ParseCategory(s); return v }
 func proto(s string) event.Proto       { v, _ := event.ParseProto(s); return v }
 
-func encodeAll(enc encoder, events []*event.Event) []byte {
-	b := enc.begin(nil)
+func encodeAll(enc Encoder, events []*event.Event) []byte {
+	b := enc.Begin(nil)
 	for _, e := range events {
-		b = enc.event(b, e)
+		b = enc.Event(b, e)
 	}
-	return enc.end(b)
+	return enc.End(b)
 }
 
 func TestFormatsAreAsPublished(t *testing.T) {
-	for format, newEncoder := range formats {
+	for _, format := range Names {
 		t.Run(format, func(t *testing.T) {
-			got := encodeAll(newEncoder(), sampleEvents())
+			got := encodeAll((&Shape{Format: format}).Encoder(), sampleEvents())
 			file := filepath.Join("testdata", "events."+format)
 			if *update {
 				if err := os.WriteFile(file, got, 0o600); err != nil {
@@ -90,7 +90,7 @@ func TestFormatsAreAsPublished(t *testing.T) {
 
 func TestEmptyAnswers(t *testing.T) {
 	for format, want := range map[string]string{"json": "[\n\n]", "sjson": "\n", "csv": csvHeader + "\n"} {
-		if got := string(encodeAll(formats[format](), nil)); got != want {
+		if got := string(encodeAll((&Shape{Format: format}).Encoder(), nil)); got != want {
 			t.Errorf("%s: %q, want %q", format, got, want)
 		}
 	}
@@ -99,10 +99,10 @@ func TestEmptyAnswers(t *testing.T) {
 func TestJSONFormatsHoldTheCanonicalEvent(t *testing.T) {
 	events := sampleEvents()
 	var fromArray []json.RawMessage
-	if err := json.Unmarshal(encodeAll(&jsonEncoder{}, events), &fromArray); err != nil {
+	if err := json.Unmarshal(encodeAll((&Shape{Format: JSON}).Encoder(), events), &fromArray); err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(string(encodeAll(&sjsonEncoder{}, events)), "\n")
+	lines := strings.Split(string(encodeAll((&Shape{Format: SJSON}).Encoder(), events)), "\n")
 	if len(lines) != len(events)+2 || lines[len(events)] != "" {
 		t.Fatalf("sjson has %d lines", len(lines))
 	}
@@ -158,7 +158,7 @@ func TestCSVNamesAreNoFormulas(t *testing.T) {
 	for name, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "mirai": "mirai", "a=1": "a=1"} {
 		e := sampleEvents()[2]
 		e.Name = name
-		rows, err := csv.NewReader(strings.NewReader(string((&csvEncoder{}).event(nil, e)))).ReadAll()
+		rows, err := csv.NewReader(strings.NewReader(string((&csvEncoder{}).Event(nil, e)))).ReadAll()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,15 +182,15 @@ func TestAnonymizedIPv6DestinationInCSV(t *testing.T) {
 
 func BenchmarkEncoders(b *testing.B) {
 	events := sampleEvents()
-	for _, format := range formatNames {
+	for _, format := range Names {
 		b.Run(format, func(b *testing.B) {
-			enc := formats[format]()
-			buf := enc.begin(nil)
+			enc := (&Shape{Format: format}).Encoder()
+			buf := enc.Begin(nil)
 			b.ReportAllocs()
 			i := 0
 			bytes := 0
 			for b.Loop() {
-				buf = enc.event(buf[:0], events[i%len(events)])
+				buf = enc.Event(buf[:0], events[i%len(events)])
 				bytes += len(buf)
 				i++
 			}

@@ -1,6 +1,7 @@
-package export
+package format
 
 import (
+	"bytes"
 	"encoding/hex"
 	"net/netip"
 	"strconv"
@@ -24,11 +25,11 @@ type csvEncoder struct {
 	cell []byte
 }
 
-func (*csvEncoder) contentType() string     { return "text/csv; charset=UTF-8" }
-func (*csvEncoder) begin(dst []byte) []byte { return append(dst, csvHeader...) }
-func (*csvEncoder) end(dst []byte) []byte   { return append(dst, '\n') }
+func (*csvEncoder) ContentType() string     { return "text/csv; charset=UTF-8" }
+func (*csvEncoder) Begin(dst []byte) []byte { return append(dst, csvHeader...) }
+func (*csvEncoder) End(dst []byte) []byte   { return append(dst, '\n') }
 
-func (c *csvEncoder) event(dst []byte, e *event.Event) []byte {
+func (c *csvEncoder) Event(dst []byte, e *event.Event) []byte {
 	dst = append(dst, '"')
 	dst = e.Time.UTC().AppendFormat(dst, time.RFC3339Nano)
 	dst = append(dst, `","`...)
@@ -36,7 +37,7 @@ func (c *csvEncoder) event(dst []byte, e *event.Event) []byte {
 	dst = appendCell(append(dst, `","`...), e.Source)
 	dst = appendCell(append(dst, `","`...), e.Category.String())
 	dst = append(dst, `","`...)
-	if e.Name != "" && strings.IndexByte("=+-@\t\r", e.Name[0]) >= 0 {
+	if e.Name != "" && startsFormula(e.Name[0]) {
 		dst = append(dst, '\'')
 	}
 	dst = appendCell(dst, escapeNewlines(e.Name))
@@ -46,8 +47,13 @@ func (c *csvEncoder) event(dst []byte, e *event.Event) []byte {
 	dst = appendCell(append(dst, `","`...), e.FQDN)
 	dst = c.addresses(append(dst, `","`...), e, appendASN)
 	dst = c.addresses(append(dst, `","`...), e, appendCC)
-	dst = appendDetails(append(dst, `","`...), e)
+	dst = c.details(append(dst, `","`...), e)
 	return append(dst, "\"\r\n"...)
+}
+
+func (c *csvEncoder) details(dst []byte, e *event.Event) []byte {
+	c.cell = appendDetails(c.cell[:0], e)
+	return appendBytes(dst, c.cell)
 }
 
 // addresses joins one property of all addresses with blanks.
@@ -66,6 +72,8 @@ func (c *csvEncoder) addresses(dst []byte, e *event.Event, add func([]byte, *eve
 	}
 	return dst
 }
+
+func startsFormula(c byte) bool { return strings.IndexByte("=+-@\t\r", c) >= 0 }
 
 func appendIP(dst []byte, a *event.Address) []byte { return a.IP.AppendTo(dst) }
 func appendCC(dst []byte, a *event.Address) []byte { return append(dst, a.CC...) }
@@ -103,7 +111,7 @@ func appendDetails(dst []byte, e *event.Event) []byte {
 	}
 	if e.Target != "" {
 		word("target ")
-		dst = appendCell(dst, escapeNewlines(e.Target))
+		dst = append(dst, escapeNewlines(e.Target)...)
 	}
 	return dst
 }
@@ -120,7 +128,7 @@ func appendDestination(dst []byte, e *event.Event) []byte {
 	if six {
 		dst = append(dst, '[')
 	}
-	dst = appendCell(dst, e.ADIP)
+	dst = append(dst, e.ADIP...)
 	if six {
 		dst = append(dst, ']')
 	}
@@ -134,6 +142,18 @@ func appendDestination(dst []byte, e *event.Event) []byte {
 func appendCell(dst []byte, s string) []byte {
 	for {
 		i := strings.IndexByte(s, '"')
+		if i < 0 {
+			return append(dst, s...)
+		}
+		dst = append(append(dst, s[:i]...), `""`...)
+		s = s[i+1:]
+	}
+}
+
+// appendBytes is appendCell for bytes.
+func appendBytes(dst, s []byte) []byte {
+	for {
+		i := bytes.IndexByte(s, '"')
 		if i < 0 {
 			return append(dst, s...)
 		}
