@@ -61,6 +61,18 @@ type MonitorFeed struct {
 	Source       string                    `json:"source"`
 	FormatPolicy v1alpha1.FormatPolicySpec `json:"formatPolicy"`
 	Policy       v1alpha1.PolicySpec       `json:"policy"`
+	// Announced are the Parsers that are to take over.
+	Announced []AnnouncedParser `json:"announced,omitempty"`
+}
+
+// AnnouncedParser is a Parser that takes over when the payloads fit it.
+type AnnouncedParser struct {
+	Parser string `json:"parser"`
+	// From is when the publisher will change, RFC 3339.
+	From string `json:"from"`
+	// Spec is nil if the Parser cannot be used; Problem says why.
+	Spec    *v1alpha1.ParserSpec `json:"spec,omitempty"`
+	Problem string               `json:"problem,omitempty"`
 }
 
 // Hub is the configuration of one hub: of the specification, what the hub itself

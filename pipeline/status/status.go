@@ -47,8 +47,24 @@ type Monitor struct {
 	Held int64 `json:"held"`
 	// Incident is open while something is held.
 	Incident *Incident `json:"incident,omitempty"`
+	// Report is the change that was let pass and told of last; it stays for a day. Its
+	// ID is that of the set of findings, Records what was rejected of the payload.
+	Report *Incident `json:"report,omitempty"`
+	// Baseline counts the formats that were accepted, one after the other.
+	Baseline int64 `json:"baseline,omitempty"`
+	// Parser is the one in force, where a change was announced.
+	Parser *InForce `json:"parser,omitempty"`
 	// Replay is the id of the last replay that is done.
 	Replay string `json:"replay,omitempty"`
+}
+
+// InForce is the Parser that payloads of a feed are read with.
+type InForce struct {
+	Name string `json:"name"`
+	// Since is when the payload was collected that it took over with; zero for the one
+	// that the feed began with.
+	Since   time.Time `json:"since,omitzero"`
+	Payload string    `json:"payload,omitempty"`
 }
 
 // Incident is one format change that waits for a decision.
