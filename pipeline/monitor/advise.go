@@ -13,6 +13,7 @@ import (
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/drift"
+	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/repair"
 	"github.com/weir-project/weir/pipeline/status"
 )
@@ -22,7 +23,7 @@ const (
 	searchFor = 20 * time.Second
 
 	// What is kept of a proposal: a longer patch is none that a person can judge.
-	maxPatch   = 64 << 10
+	maxPatch   = 32 << 10
 	maxChanges = 16
 	maxChange  = 512
 )
@@ -162,6 +163,7 @@ func (f *feed) propose(ctx context.Context, s *search) (best *status.Repair, err
 		return nil, err
 	}
 	r := proposals[0].Repair
+	r.Parser, r.Spec = s.src.monitor.Name, plan.SpecDigest(s.src.spec())
 	if len(r.Patch) > maxPatch {
 		return nil, fmt.Errorf("the patch of the Parser has %d bytes, at most %d are proposed", len(r.Patch), maxPatch)
 	}

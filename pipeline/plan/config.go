@@ -5,6 +5,8 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -139,6 +141,23 @@ type CollectNow struct {
 // that run at the same time must agree.
 func Shard(namespace, name string, n int) int {
 	return int(xxhash.Sum64String(namespace+"/"+name) % uint64(max(n, 1)))
+}
+
+// SpecDigest tells one spec of a Parser from another, whoever has read it.
+func SpecDigest(spec *v1alpha1.ParserSpec) string {
+	var same v1alpha1.ParserSpec
+	data, err := json.Marshal(spec)
+	if err == nil {
+		err = json.Unmarshal(data, &same)
+	}
+	if err == nil {
+		data, err = json.Marshal(&same)
+	}
+	if err != nil { // specs have no values that JSON lacks
+		panic(fmt.Sprintf("plan: %v", err))
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
 }
 
 // Alias is the name under which a source appears to those who may not know it:
