@@ -12,10 +12,6 @@ import (
 	"github.com/weir-project/weir/pipeline/plan"
 )
 
-func reordered(net int) string {
-	return rows(net, 9, "dst_ip", "first_seen", "dst_port", "malware")
-}
-
 func policy(change func(*v1alpha1.FormatPolicySpec)) func(*plan.MonitorFeed) {
 	return func(f *plan.MonitorFeed) { change(&f.FormatPolicy) }
 }
@@ -23,7 +19,10 @@ func policy(change func(*v1alpha1.FormatPolicySpec)) func(*plan.MonitorFeed) {
 // baseline is what the monitor has stored of the feed.
 func (w *world) baseline() (m struct {
 	Version  int64
-	Baseline struct{ Columns []string }
+	Baseline struct {
+		Columns  []string
+		Payloads int64
+	}
 }) {
 	w.tb.Helper()
 	b, err := w.conn.State().Get(w.tb.Context(), stateKey)
@@ -40,8 +39,8 @@ func TestReleaseLetsThroughOnceAndTheFormatStaysAsItWas(t *testing.T) {
 	w := newWorld(t)
 	w.parser(table)
 	w.publish(good(1, 9))
-	w.publish(reordered(2))
-	w.publish(reordered(3))
+	w.publish(retyped(2, 9))
+	w.publish(retyped(3, 9))
 	s := w.done()
 	if s.Incident.Records != 18 || !s.Incident.LastGood.Equal(started.Add(60e9)) {
 		t.Errorf("incident: %+v", s.Incident)
@@ -54,7 +53,7 @@ func TestReleaseLetsThroughOnceAndTheFormatStaysAsItWas(t *testing.T) {
 	if s = w.done(); s.Held != 0 || s.Events != 36 {
 		t.Errorf("the former format is held: %+v", s)
 	}
-	w.publish(reordered(5))
+	w.publish(retyped(5, 9))
 	if s = w.done(); s.Held != 1 || s.Incident == nil {
 		t.Errorf("the released format became normal: %+v", s)
 	}
@@ -70,7 +69,7 @@ func TestTheBaselineIsFrozenWhileAnIncidentIsOpen(t *testing.T) {
 	w.publish(good(1, 9))
 	w.done()
 	before := w.baseline()
-	w.publish(reordered(2))
+	w.publish(retyped(2, 9))
 	w.publish(rows(3, 9, "first_seen", "dst_ip", "dst_port", "malware", "asn"))
 	s := w.done()
 	if s.Held != 1 || s.Events != 18 {
@@ -92,7 +91,7 @@ func TestEachAdoptedFormatIsANewBaseline(t *testing.T) {
 	w := newWorld(t)
 	w.parser(table)
 	w.publish(good(1, 9))
-	for i, payload := range []string{reordered(2), good(3, 9), reordered(4)} {
+	for i, payload := range []string{retyped(2, 9), good(3, 9), retyped(4, 9)} {
 		w.publish(payload)
 		w.decide(w.done().Incident.ID, v1alpha1.DecisionAdopt)
 		if s := w.closed(); s.Baseline != int64(i)+2 {
@@ -106,7 +105,7 @@ func TestTheFirstFormatIsLearnedAlthoughAnIncidentIsOpen(t *testing.T) {
 	w.parser(table)
 	w.publish("<html></html>")
 	w.publish(good(1, 9))
-	w.publish(reordered(2))
+	w.publish(retyped(2, 9))
 	if s := w.done(); s.Held != 2 || s.Events != 9 || s.Baseline != 1 {
 		t.Errorf("a change is not noticed: %+v", s)
 	}
@@ -203,5 +202,48 @@ func TestARedactedFeedShowsNoValues(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestTheExamplesOfAParserAreTheFirstBaseline(t *testing.T) {
+	const examples = `
+examples:
+- name: usual
+  input: |
+    first_seen,dst_ip,dst_port,malware
+    2026-01-01,192.0.2.1,80,a
+    2026-01-02,192.0.2.2,80,b
+    2026-01-03,192.0.2.3,80,c
+    2026-01-04,192.0.2.4,80,d
+    2026-01-05,192.0.2.5,80,e
+`
+	w := newWorld(t)
+	w.parser(table + examples)
+	w.publish(retyped(1, 20))
+	w.publish(good(2, 20))
+	if s := w.done(); s.Held != 1 || s.Events != 20 || s.Baseline != 1 {
+		t.Errorf("status: %+v", s)
+	}
+	if m := w.baseline(); m.Baseline.Payloads != 1 {
+		t.Errorf("examples are counted as payloads: %+v", m)
+	}
+}
+
+func TestAFeedThatIsGivenUpEmitsNothingUntilItComesBack(t *testing.T) {
+	const notice = "# This feed has been discontinued and is no longer updated.\nfirst_seen,dst_ip,dst_port,malware\n"
+	w := newWorld(t)
+	w.parser(strings.Replace(table, "csv: {}", "csv: {comment: '#'}", 1))
+	for i := range 12 {
+		w.publish(good(i+1, 30))
+	}
+	w.done()
+	w.publish(notice)
+	s := w.done()
+	if s.OK || s.Reason != v1alpha1.ReasonRetired || s.Held != 0 || s.Events != 360 || !strings.Contains(s.Message, "discontinued") {
+		t.Errorf("status: %+v", s)
+	}
+	w.publish(good(20, 30))
+	if s = w.done(); !s.OK || s.Events != 390 {
+		t.Errorf("after it has come back: %+v", s)
 	}
 }

@@ -316,7 +316,7 @@ func (f *feed) passed(ctx context.Context, src *source, r *reading, out *outcome
 	how := learnFlow
 	if sound(out.findings) {
 		m.Good = payloadRef{p.ID, p.Collected}
-		if m.Incident == nil || r.base == nil {
+		if m.Incident == nil || r.base == nil || r.seeded {
 			how = learnFormat
 		}
 	}

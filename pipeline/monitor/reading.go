@@ -44,6 +44,7 @@ type reading struct {
 	payload *bus.Payload
 	history *drift.History
 	base    *drift.Profile // the baseline, as far as it holds; nil: nothing is known
+	seeded  bool           // base is made of the examples of the Parser: nothing was accepted yet
 	conn    *bus.Conn
 	// gated: what the policy of the feed wants is done. Otherwise everything passes.
 	gated bool
@@ -91,6 +92,9 @@ func (f *feed) reading(ctx context.Context, src *source, p *bus.Payload) (*readi
 	r := &reading{src: src, lens: lens, payload: p, history: h, base: h.Baseline.For(lens), conn: f.conn, run: src.run}
 	if f.memory.InForce.Name == src.monitor.Name && !f.memory.InForce.Learned {
 		r.base = nil // it is that of the Parser before
+	} else if h.Baseline == nil {
+		r.base = lens.Seed(ctx)
+		r.seeded = r.base != nil
 	}
 	return r, nil
 }

@@ -105,7 +105,7 @@ const (
 // it returns; a crash before the rest of the memory is adds the payload once more.
 func (f *feed) learn(ctx context.Context, r *reading, profile *drift.Profile, how learning) error {
 	h, base, known := *r.history, r.base, r.history.Baseline
-	if how == learnAnew {
+	if how == learnAnew || r.seeded {
 		base = nil
 	}
 	if how != learnFlow {
