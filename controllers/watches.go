@@ -216,7 +216,7 @@ func (s *setup) formatChange(r reconcile.Reconciler) error {
 	return s.new("FormatChange", &v1alpha1.FormatChange{}).
 		Watches(&v1alpha1.FeedSource{}, mapped(func(ctx context.Context, o client.Object) requests {
 			return s.formatChangesOf(ctx, o.GetNamespace(), o.GetName())
-		}), builder.WithPredicates(onlyPresence)).
+		}), spec). // its policy says what becomes of a repair
 		Complete(r)
 }
 
