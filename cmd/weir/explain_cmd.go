@@ -64,7 +64,7 @@ bus. Where there is none, the monitor does.`,
 					return e.print(cmd.OutOrStdout())
 				}
 			}
-			return w.withFeed(cmd, feed.String(), func(ctx context.Context, c *bus.Conn, feed bus.Feed) error {
+			return w.withFeed(cmd, feed.String(), func(ctx context.Context, c *bus.Conn, _ bus.Feed) error {
 				if err := e.askBus(ctx, c); err != nil {
 					return err
 				}

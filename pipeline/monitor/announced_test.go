@@ -139,15 +139,15 @@ func TestTheFeedNamesTheParserItselfAfterwards(t *testing.T) {
 		t.Fatalf("status: %+v, Parser %+v", s, s.Parser)
 	}
 	w.parser(later)
-	s := w.until("nothing is announced", func(s status.Monitor) bool { return s.Parser == nil })
+	w.until("nothing is announced", func(s status.Monitor) bool { return s.Parser == nil })
 	w.publish(renamed(3, 9))
-	if s = w.done(); s.Held != 0 || s.Events != 27 || s.Baseline != 2 {
+	if s := w.done(); s.Held != 0 || s.Events != 27 || s.Baseline != 2 {
 		t.Errorf("status: %+v", s)
 	}
 	// Announced once more, it waits for its payload again.
 	w.parser(table, announce(t, later, 0))
 	w.publish(renamed(4, 9))
-	if s = w.done(); s.Parser == nil || s.Parser.Payload != "p4" {
+	if s := w.done(); s.Parser == nil || s.Parser.Payload != "p4" {
 		t.Errorf("status: %+v, Parser %+v", s, s.Parser)
 	}
 }
