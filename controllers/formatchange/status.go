@@ -52,7 +52,7 @@ func resolved(o *observed) metav1.Condition {
 	const kind = v1alpha1.ConditionResolved
 	was := meta.FindStatusCondition(o.change.Status.Conditions, kind)
 	switch {
-	case o.open() && !o.repaired.at.IsZero():
+	case o.open() && !o.repaired.at.IsZero() && (o.change.Spec.Decision == "" || o.change.Spec.Decision == v1alpha1.DecisionRepair):
 		return condition.False(kind, v1alpha1.ReasonRepaired, "the Parser was changed, and the monitor tries what is held with it; what stays held needs another decision")
 	case o.open() && o.change.Spec.Decision == "" && o.monitor.Incident.Repair != nil:
 		return condition.False(kind, v1alpha1.ReasonAwaitingDecision, "set spec.decision to Repair, Adopt, Release or Discard")
