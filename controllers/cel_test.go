@@ -53,6 +53,13 @@ var ruleCases = map[string]ruleCase{
 	"Exchange.spec.storage.size must be at least 1Gi":    {sample: "embedded", path: ".spec.storage.size", keeps: []string{"1Gi", "1073741824"}, breaks: []string{"1Mi", "1023Mi", "1073741823"}},
 
 	"FeedSource.spec" + exactlyOne + "[http file]": {sample: "file", path: ".spec.http", keeps: []string{"null"}, breaks: []string{"{url: 'https://a.example.org'}"}},
+	"FeedSource.spec announced names Parsers that": {sample: "file", path: ".spec.announced",
+		keeps: []string{"[{parserRef: {name: next}, from: '2026-12-01T00:00:00Z'}, {parserRef: {name: third}, from: '2026-12-01T00:00:00Z'}]", "[]"},
+		breaks: []string{"[{parserRef: {name: list}, from: '2026-12-01T00:00:00Z'}]",
+			"[{parserRef: {name: next}, from: '2026-12-01T00:00:00Z'}, {parserRef: {name: next}, from: '2026-12-02T00:00:00Z'}]"}},
+	"FeedSource.spec.announced[].from must be a time": {sample: "file", path: ".spec.announced",
+		keeps:  []string{"[{parserRef: {name: next}, from: '2026-02-28T23:59:59+01:00'}]"},
+		breaks: []string{"[{parserRef: {name: next}, from: '2026-13-01T00:00:00Z'}]", "[{parserRef: {name: next}, from: '1999-12-31T00:00:00Z'}]"}},
 	"FeedSource.spec.channel channel is part of":   {sample: "file", path: ".spec.channel", old: "one", keeps: []string{"one"}, breaks: []string{"two"}},
 	"FeedSource.spec.provider provider is part of": {sample: "file", path: ".spec.provider", old: "one", keeps: []string{"one"}, breaks: []string{"two"}},
 	"FeedSource.spec.file.path path must be relative": {sample: "file", path: ".spec.file.path",

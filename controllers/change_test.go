@@ -79,10 +79,10 @@ func TestAFormatChangeFromIncidentToDecisionToItsEnd(t *testing.T) {
 	c = s.openChange(c)
 	s.has(c, v1alpha1.ConditionResolved, metav1.ConditionFalse, v1alpha1.ReasonAwaitingDecision)
 
-	edit(s, c, func(o *v1alpha1.FormatChange) { o.Spec.Decision = v1alpha1.DecisionRelease })
+	edit(s, c, func(o *v1alpha1.FormatChange) { o.Spec.Decision = v1alpha1.DecisionAdopt })
 	var d plan.Decision
 	s.config(&d, plan.PrefixDecision, s.ns, "one", "a1")
-	if d.Incident != "a1" || d.Decision != v1alpha1.DecisionRelease {
+	if d.Incident != "a1" || d.Decision != v1alpha1.DecisionAdopt {
 		t.Errorf("%+v", d)
 	}
 	s.has(c, v1alpha1.ConditionResolved, metav1.ConditionFalse, v1alpha1.ReasonDecided)

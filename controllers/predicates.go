@@ -62,11 +62,7 @@ var (
 		return !equality.Semantic.DeepEqual(was.(*v1alpha1.Parser).Spec.Base, is.(*v1alpha1.Parser).Spec.Base)
 	}})
 
-	// onlyPresence passes what comes and goes, onlyDeleted what goes.
-	onlyPresence = predicate.Funcs{
-		UpdateFunc:  func(event.UpdateEvent) bool { return false },
-		GenericFunc: func(event.GenericEvent) bool { return false },
-	}
+	// onlyDeleted passes what goes.
 	onlyDeleted = predicate.Funcs{
 		CreateFunc:  func(event.CreateEvent) bool { return false },
 		UpdateFunc:  func(event.UpdateEvent) bool { return false },

@@ -190,7 +190,7 @@ func (s *setup) parser(r reconcile.Reconciler) error {
 			return s.parsersOf(ctx, exchangeRef(o))
 		}), spec).
 		Watches(&v1alpha1.Parser{}, mapped(func(ctx context.Context, o client.Object) requests {
-			return requestsFor(s.world(ctx).BuiltOn(exchangeRef(o)))
+			return append(requestsFor(s.world(ctx).BuiltOn(exchangeRef(o))), s.parsersBefore(ctx, o)...)
 		}), spec).
 		Watches(&appsv1.Deployment{}, mapped(s.parsersOfShard), shard)
 	return s.watchSecrets(b, &v1alpha1.Parser{}, nil).Complete(r)
@@ -216,12 +216,23 @@ func (s *setup) formatChange(r reconcile.Reconciler) error {
 	return s.new("FormatChange", &v1alpha1.FormatChange{}).
 		Watches(&v1alpha1.FeedSource{}, mapped(func(ctx context.Context, o client.Object) requests {
 			return s.formatChangesOf(ctx, o.GetNamespace(), o.GetName())
-		}), builder.WithPredicates(onlyPresence)).
+		}), spec). // its policy says what becomes of a repair
 		Complete(r)
 }
 
 func (s *setup) parsersOf(ctx context.Context, exchange plan.Ref) requests {
 	return parsersOf(s.world(ctx).FeedSources(world.NamesExchange(exchange)))
+}
+
+// parsersBefore are those that a Parser, or one that builds on it, is announced to
+// take over from.
+func (s *setup) parsersBefore(ctx context.Context, o client.Object) requests {
+	w := s.world(ctx)
+	feeds := w.FeedSources(world.WaitsForParser(exchangeRef(o))...)
+	for _, p := range w.BuiltOn(exchangeRef(o)) {
+		feeds = append(feeds, w.FeedSources(world.WaitsForParser(exchangeRef(p))...)...)
+	}
+	return parsersOf(feeds)
 }
 
 // parsersOf are the parsers of feeds, each once.

@@ -102,6 +102,14 @@ type SourceName string
 // is usual. status.lastHandledReconcileAt repeats the last value that was acted on.
 const AnnotationRequestedAt = "feeds.weir.dev/requestedAt"
 
+const (
+	// LabelProvider on FormatChanges is the provider of their feed.
+	LabelProvider = "feeds.weir.dev/provider"
+	// AnnotationRepair on Parsers, with the name of a FeedSource behind it, is the
+	// incident of that feed that a repair was applied for last, and when.
+	AnnotationRepair = "repair.feeds.weir.dev/"
+)
+
 // ObjectStatus is the part of the status that every kind has.
 type ObjectStatus struct {
 	// ObservedGeneration is the generation of the spec that this status is about;

@@ -52,6 +52,8 @@ const (
 	ReasonInvalidSpec      = "InvalidSpec"
 	ReasonBusUnavailable   = "BusUnavailable"
 	ReasonFormatChanged    = "FormatChanged"
+	ReasonFormatReported   = "FormatReported"
+	ReasonRetired          = "Retired"
 	ReasonExampleMismatch  = "ExampleMismatch"
 	ReasonReferenceMissing = "ReferenceMissing"
 
@@ -67,6 +69,8 @@ const (
 	ReasonUnused             = "Unused"
 	ReasonAwaitingDecision   = "AwaitingDecision"
 	ReasonDecided            = "Decided"
+	ReasonRepaired           = "Repaired"
+	ReasonNotRepaired        = "NotRepaired"
 	ReasonResolved           = "Resolved"
 	ReasonDeleting           = "Deleting"
 	ReasonMissingAPI         = "MissingAPI"

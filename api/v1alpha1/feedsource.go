@@ -6,6 +6,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 //
 // +kubebuilder:validation:ExactlyOneOf=http;file
 // +kubebuilder:validation:XValidation:rule="!has(self.verify) || !has(self.http) || !has(self.http.paging)",message="verify cannot check a feed that comes in pages: remove verify or http.paging"
+// +kubebuilder:validation:XValidation:rule="!has(self.announced) || self.announced.all(a, a.parserRef.name != self.parserRef.name && self.announced.exists_one(b, b.parserRef.name == a.parserRef.name))",message="announced names Parsers that take over from that of parserRef: each another one, and each once"
 // +kubebuilder:validation:XValidation:rule="!has(self.verify) || !has(self.verify.signatureURL) || has(self.http)",message="verify.signatureURL belongs to http; of a file, the signature is the file beside it"
 type FeedSourceSpec struct {
 	// Provider is who publishes the feed, a DNS label such as abuse-ch. It may
@@ -63,6 +64,13 @@ type FeedSourceSpec struct {
 	// +kubebuilder:default={}
 	// +optional
 	FormatPolicy FormatPolicySpec `json:"formatPolicy,omitempty"`
+
+	// Announced are changes of the format that the publisher has told of, each with
+	// the Parser that takes over. The first payload that fits it switches the feed.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=4
+	// +optional
+	Announced []AnnouncedChange `json:"announced,omitempty"`
 
 	// Policy says who may have the events.
 	// +kubebuilder:default={}
@@ -497,27 +505,6 @@ type LimitsSpec struct {
 	Entries int32 `json:"entries,omitempty"`
 }
 
-// FormatAction is what to do with a payload whose format changed.
-// +kubebuilder:validation:Enum=Hold;EmitValid
-type FormatAction string
-
-// The actions on a breaking change.
-const (
-	// FormatHold keeps the whole payload back until somebody decides.
-	FormatHold FormatAction = "Hold"
-	// FormatEmitValid lets records that still validate pass and rejects the rest.
-	FormatEmitValid FormatAction = "EmitValid"
-)
-
-// FormatPolicySpec says what happens on drift. Compatible changes always pass.
-type FormatPolicySpec struct {
-	// OnBreaking is what happens to a payload whose change would break the
-	// mapping.
-	// +kubebuilder:default=Hold
-	// +optional
-	OnBreaking FormatAction `json:"onBreaking,omitempty"`
-}
-
 // PolicySpec is attached to every event of the feed.
 type PolicySpec struct {
 	// TLP of the events. A record may narrow it, never widen it.
@@ -547,6 +534,10 @@ type FeedSourceStatus struct {
 	// Held is how many payloads wait for a decision.
 	// +optional
 	Held int64 `json:"held"`
+
+	// Format is what is known of the feed's format.
+	// +optional
+	Format *FormatStatus `json:"format,omitempty"`
 
 	// Bindings are the Exchange and the Parser that the feed works with.
 	// +listType=atomic

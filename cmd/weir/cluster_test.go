@@ -218,7 +218,8 @@ func TestHeldOfAClusterIsOfTheNamespaceUnlessAllAreAskedFor(t *testing.T) {
 		"held ls -A": {"elsewhere/scan", "nothing"},
 		"held ls elsewhere/scan --exchange hub/main": {"all is new", "feeds/c2"},
 		"held -n feeds ls":                           {"column ip is gone", "elsewhere"},
-		"held show c2":                               {"kubectl weir held release feeds/c2", "elsewhere"},
+		"held show c2":                               {"kubectl weir held adopt feeds/c2", "elsewhere"},
+		"explain c2":                                 {"kubectl weir held adopt feeds/c2", "elsewhere"},
 		"rejected ls":                                {"", "elsewhere"},
 		"dead ls":                                    {"there are no dead letters", "elsewhere"},
 	} {

@@ -37,7 +37,9 @@ func newHeld(w *world) *cobra.Command {
 			},
 		}),
 		newHeldShow(w),
-		newHeldDecide(w, "release", v1alpha1.DecisionRelease, "Accept the new format and parse what is held"),
+		newHeldDecide(w, "release", v1alpha1.DecisionRelease, "Parse what is held, once; what is normal stays so"),
+		newHeldDecide(w, "adopt", v1alpha1.DecisionAdopt, "Parse what is held and take its format as normal"),
+		newHeldRepair(w),
 		newHeldDecide(w, "discard", v1alpha1.DecisionDiscard, "Drop what is held"),
 	)
 	return cmd
@@ -79,7 +81,15 @@ func newHeldShow(w *world) *cobra.Command {
 				if raw {
 					return heldRaw(ctx, cmd.OutOrStdout(), c, feed)
 				}
-				return heldExplain(ctx, cmd.OutOrStdout(), cmd.Root().DisplayName(), c, feed)
+				e := &explanation{program: cmd.Root().DisplayName(), feed: feed}
+				if err := e.askBus(ctx, c); err != nil {
+					return err
+				}
+				if e.incident == "" {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s: nothing is held\n", feed)
+					return nil
+				}
+				return e.print(cmd.OutOrStdout())
 			})
 		},
 	}
@@ -110,32 +120,4 @@ func monitorStatus(ctx context.Context, c *bus.Conn, feed bus.Feed) (*status.Mon
 	}
 	var s status.Monitor
 	return &s, json.Unmarshal(data, &s)
-}
-
-func heldExplain(ctx context.Context, out io.Writer, program string, c *bus.Conn, feed bus.Feed) error {
-	s, err := monitorStatus(ctx, c, feed)
-	if err != nil {
-		return err
-	}
-	if s.Incident == nil {
-		fmt.Fprintf(out, "%s: nothing is held\n", feed)
-		return nil
-	}
-	i := s.Incident
-	fmt.Fprintf(out, "%s: %s\n\n", feed, i.Summary)
-	fmt.Fprintf(out, "incident  %s (%s)\nsince     %s\nheld      %s\n\n", i.ID, i.Class, i.Opened.Format(time.RFC3339), count(int(s.Held), "payload"))
-	for _, f := range i.Findings {
-		mark := "-"
-		if f.Breaking {
-			mark = "!"
-		}
-		fmt.Fprintf(out, "%s %s\n", mark, f.Sentence)
-		if f.Before != "" || f.After != "" {
-			fmt.Fprintf(out, "    before: %s\n    after:  %s\n", f.Before, f.After)
-		}
-	}
-	fmt.Fprintf(out, "\nMend the Parser and what is held is released by itself; or decide:\n"+
-		"  %[1]s held release %[2]s   parse it with the Parser as it is, and take the new format as normal\n"+
-		"  %[1]s held discard %[2]s   drop it\n", program, feed)
-	return nil
 }

@@ -71,7 +71,7 @@ func newRoot(plugin bool) *cobra.Command {
 		root.Use = "kubectl-weir"
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl weir"}
 	}
-	for _, cmd := range []*cobra.Command{newStatus(w), newCollect(w), newHeld(w), newRejected(w), newDead(w), newReplay(w)} {
+	for _, cmd := range []*cobra.Command{newStatus(w), newCollect(w), newHeld(w), newExplain(w), newRejected(w), newDead(w), newReplay(w)} {
 		w.add(cmd)
 		root.AddCommand(cmd)
 	}

@@ -159,6 +159,10 @@ func (l *sourceReport) state() string {
 		return "FormatChanged: " + l.Monitor.Incident.Summary
 	case l.Monitor.Reason != "" && !l.Monitor.OK:
 		return result(l.Monitor.Result)
+	case l.Monitor.Report != nil && l.Collector.OK:
+		return "Ready, format reported: " + l.Monitor.Report.Summary
+	case l.Monitor.OK && l.Monitor.Parser != nil && l.Monitor.Message != "" && l.Collector.OK:
+		return "Ready: " + l.Monitor.Message
 	case l.Collector.Reason != "":
 		return result(l.Collector.Result)
 	}

@@ -73,6 +73,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	o.workload = r.collectorPods(ctx, o)
 	o.configured = r.configure(ctx, o)
 	incident := r.formatChange(ctx, o)
+	r.tellReport(o)
 
 	now := r.Now()
 	st := computeStatus(o, now)

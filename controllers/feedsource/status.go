@@ -25,8 +25,9 @@ func computeStatus(o *observed, now time.Time) v1alpha1.FeedSourceStatus {
 		Held:          feed.Status.Held,
 		Bindings:      bindings(o),
 	}
+	st.Format = feed.Status.Format
 	if o.monitor != nil {
-		st.Held = o.monitor.Held
+		st.Held, st.Format = o.monitor.Held, formatOf(o.monitor)
 	}
 	summary := condition.Summary{Err: errors.Join(o.accepted, o.workload, o.configured), Suspended: feed.Spec.Suspend && o.accepted == nil}
 	summary.Parts = append(summary.Parts, condition.Of(v1alpha1.ConditionAccepted, o.accepted, ""))
@@ -76,7 +77,39 @@ func formatStable(m *status.Monitor) (c metav1.Condition, settled bool) {
 	case !m.OK:
 		return condition.False(kind, m.Reason, m.Message), true
 	}
-	return condition.True(kind, v1alpha1.ReasonSucceeded, ""), true
+	c = condition.True(kind, v1alpha1.ReasonSucceeded, "")
+	switch {
+	case m.Report != nil:
+		c = condition.True(kind, v1alpha1.ReasonFormatReported, m.Message)
+	case m.Parser != nil:
+		c.Message = condition.Clean(m.Message)
+	}
+	return c, true
+}
+
+// formatOf is nil as long as nothing is known.
+func formatOf(m *status.Monitor) *v1alpha1.FormatStatus {
+	f := &v1alpha1.FormatStatus{Baseline: m.Baseline}
+	if p := m.Parser; p != nil {
+		f.Parser, f.ParserPayload = p.Name, p.Payload[:min(len(p.Payload), 256)]
+		f.ParserSince = seconds(p.Since)
+	}
+	if r := m.Report; r != nil {
+		f.Reported = &v1alpha1.ReportedChange{ID: r.ID, Since: *seconds(r.Opened), Class: r.Class, Summary: condition.Clean(r.Summary)}
+	}
+	if *f == (v1alpha1.FormatStatus{}) {
+		return nil
+	}
+	return f
+}
+
+// seconds is nil for the zero time. The API has no fractions of seconds.
+func seconds(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	s := metav1.NewTime(t.UTC().Truncate(time.Second))
+	return &s
 }
 
 // grace is how late a collection may be before the feed counts as stale.

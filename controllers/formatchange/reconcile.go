@@ -44,6 +44,11 @@ type observed struct {
 	accepted   error
 	configured error
 	monitor    *status.Monitor // nil when the monitor cannot be heard
+
+	siblings []*v1alpha1.FormatChange        // of the same provider
+	affected *v1alpha1.AffectedSubscriptions // while it is open
+	repaired repaired
+	mended   error // why the repair was not applied, though it is wanted
 }
 
 // open reports whether something is held for this very incident.
@@ -76,6 +81,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if o.feed != nil {
 		o.link = r.Link(plan.ExchangeOf(o.feed.Namespace, o.feed.Spec.ExchangeRef))
 		o.configured = r.decide(ctx, o)
+		if err := r.kin(ctx, o); err != nil {
+			return ctrl.Result{}, err
+		}
+		if o.open() {
+			o.affected = affected(w, o.feed)
+			o.mended = r.mend(ctx, o, w)
+		}
 	}
 	st := computeStatus(o, r.Now())
 	again, done, err := r.expire(ctx, change, st)
@@ -84,7 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	out := scope.Outcome{
 		Kind: kind, Object: change, Was: change.Status.Conditions, Conditions: st.Conditions,
-		Changed: !scope.Same(change.Status, st), Err: errors.Join(o.accepted, o.configured), Again: again, Link: o.link,
+		Changed: !scope.Same(change.Status, st), Err: errors.Join(o.accepted, o.configured, o.mended), Again: again, Link: o.link,
 	}
 	if out.Status, err = applyConfiguration(change, st); err != nil {
 		return ctrl.Result{}, err
@@ -93,7 +105,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 }
 
 // decide puts the decision on the bus while the incident is open, and takes it off
-// when it is over.
+// when it is over. A repair is not for the monitor: the changed Parser is.
 func (r *Reconciler) decide(ctx context.Context, o *observed) error {
 	if err := o.link.Ready(); err != nil {
 		return err
@@ -101,7 +113,7 @@ func (r *Reconciler) decide(ctx context.Context, o *observed) error {
 	c := o.change
 	o.monitor = scope.Reported[status.Monitor](o.link, plan.Key(plan.PrefixMonitor, c.Namespace, c.Spec.SourceRef.Name))
 	key := plan.Key(plan.PrefixDecision, c.Namespace, c.Spec.SourceRef.Name, c.Spec.Incident)
-	if c.Spec.Decision == "" || !o.open() {
+	if c.Spec.Decision == "" || c.Spec.Decision == v1alpha1.DecisionRepair || !o.open() {
 		_, err := o.link.Delete(ctx, key)
 		return err
 	}

@@ -160,6 +160,7 @@ func (c *config) apply() {
 			}
 			order.source = newSource(w.monitor, w.feed, compiled[w.monitor])
 			order.source.shelf = c.shelf(w.monitor, compiled[w.monitor])
+			order.source.successors = newSuccessors(w.monitor, w.feed)
 		}
 		if f == nil {
 			f = newFeed(c.stage, id)
@@ -196,7 +197,11 @@ func (c *config) wanted() map[bus.Feed]wanted {
 func (c *config) decisionsOf(id bus.Feed) []decision {
 	var list []decision
 	for _, d := range c.decisions {
-		if d.feed == id && (d.Decision.Decision == v1alpha1.DecisionRelease || d.Decision.Decision == v1alpha1.DecisionDiscard) {
+		if d.feed != id {
+			continue
+		}
+		switch d.Decision.Decision { // a repair changes the Parser: that is the order
+		case v1alpha1.DecisionRelease, v1alpha1.DecisionAdopt, v1alpha1.DecisionDiscard:
 			list = append(list, d)
 		}
 	}

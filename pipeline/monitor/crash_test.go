@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/status"
 )
 
 const stateKey = "baseline.default.bots"
@@ -64,6 +65,12 @@ func TestALostAcknowledgementChangesNothing(t *testing.T) {
 }
 
 func TestACrashInARelease(t *testing.T) {
+	for _, d := range []v1alpha1.Decision{v1alpha1.DecisionRelease, v1alpha1.DecisionAdopt} {
+		t.Run(string(d), func(t *testing.T) { crashInARelease(t, d) })
+	}
+}
+
+func crashInARelease(t *testing.T, d v1alpha1.Decision) {
 	w := newWorld(t)
 	w.parser(table)
 	w.publish(good(1, 9))
@@ -73,7 +80,7 @@ func TestACrashInARelease(t *testing.T) {
 		want = append(want, nets(i, 9)...)
 	}
 	s := w.done()
-	w.decide(s.Incident.ID, v1alpha1.DecisionRelease)
+	w.decide(s.Incident.ID, d)
 	w.addresses(18) // the first held payload is out
 	w.stop()
 	w.start()
@@ -83,6 +90,41 @@ func TestACrashInARelease(t *testing.T) {
 	}
 	if got := w.addresses(len(want)); !slices.Equal(got, want) {
 		t.Errorf("events of %v, want %v", got, want)
+	}
+	if adopted := d == v1alpha1.DecisionAdopt; (s.Baseline == 2) != adopted || s.Events != int64(len(want)) {
+		t.Errorf("baseline %d, %d events", s.Baseline, s.Events)
+	}
+}
+
+func TestACrashWhileAnAnnouncedParserTakesOver(t *testing.T) {
+	w := newWorld(t)
+	w.parser(table, announce(t, later, 0))
+	w.publish(good(1, 9))
+	w.done()
+	before, err := w.conn.State().Get(t.Context(), stateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.publish(renamed(2, 9))
+	w.done()
+	w.addresses(18)
+
+	// The events of the second payload are out, but nobody remembers it.
+	w.stop()
+	if err := w.conn.State().Put(t.Context(), stateKey, before); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.conn.RemoveFeed(t.Context(), bots); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.publish(renamed(3, 9))
+	s := w.until("all are dealt with", func(s status.Monitor) bool { return s.Events == 27 })
+	if s.Held != 0 || s.Parser.Name != "later" || s.Parser.Payload != "p2" {
+		t.Errorf("status: %+v, Parser %+v", s, s.Parser)
+	}
+	if got, want := w.addresses(27), slices.Concat(nets(1, 9), nets(2, 9), nets(3, 9)); !slices.Equal(got, want) || w.lineCount() != 27 {
+		t.Errorf("%d events of %v", w.lineCount(), got)
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weir-project/weir/pipeline/bus"
-	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/plan"
 )
 
@@ -45,12 +44,19 @@ type feed struct {
 	// reports are those of a schema set, as far as they have come.
 	reports  map[string]*reportMemory
 	reporter *reporter
+
+	// advice has a token when a repair may be looked for; searching is who else does.
+	advice chan struct{}
+	// again has a token when what is held is to be checked once more.
+	again     chan struct{}
+	searching chan struct{}
 }
 
 func newFeed(s *Stage, id bus.Feed) *feed {
 	return &feed{id: id, conn: s.conn, log: s.log.WithValues("feed", id.String()), meter: s.meter, slot: s.slot,
 		changed: make(chan struct{}), held: make(map[string]string), reports: make(map[string]*reportMemory),
-		reporter: newReporter(s.conn.Status(), id)}
+		reporter: newReporter(s.conn.Status(), id), advice: make(chan struct{}, 1),
+		again: make(chan struct{}, 1), searching: s.searching}
 }
 
 // same tells whether the feed runs with this configuration already.
@@ -130,6 +136,7 @@ func (f *feed) session(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return f.conn.ConsumeRaw(ctx, f.id, f.handle) })
 	group.Go(func() error { return f.obey(ctx) })
+	group.Go(func() error { return f.advise(ctx) })
 	group.Go(func() error { return f.reporter.run(ctx, f.log) })
 	return group.Wait()
 }
@@ -149,6 +156,7 @@ func (f *feed) obey(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-again:
+		case <-f.again:
 		case <-o.source.complaints():
 		case <-ctx.Done():
 			return nil
@@ -157,7 +165,11 @@ func (f *feed) obey(ctx context.Context) error {
 }
 
 func (f *feed) carryOut(ctx context.Context, o orders) error {
+	if err := f.forgetSuccessor(ctx, o.source); err != nil {
+		return err
+	}
 	f.tell(o.source)
+	signal(f.advice) // the Parser may be another one
 	if o.source.isSchema() {
 		if err := f.keepSchema(ctx, o.source); err != nil {
 			return fmt.Errorf("schema document: %w", err)
@@ -241,14 +253,12 @@ func (f *feed) accept(ctx context.Context, src *source, p *bus.Payload) error {
 		return f.acceptSchema(ctx, src, p)
 	}
 	start := time.Now()
-	r, err := f.reading(ctx, src, p)
+	r, out, err := f.check(ctx, src, p, true)
 	if err != nil {
 		return err
 	}
-	r.gated = true
-	out, err := r.execute(ctx)
-	if err != nil {
-		return err
+	if out == nil { // it switched the feed, and waits behind what is held
+		return nil
 	}
 	f.meter.seconds.Observe(time.Since(start).Seconds())
 	if out.held || out.breaking {
@@ -256,29 +266,99 @@ func (f *feed) accept(ctx context.Context, src *source, p *bus.Payload) error {
 			return err
 		}
 	}
-	if out.held {
+	switch {
+	case out.held:
 		return f.hold(ctx, src, p, out)
+	case out.retired:
+		return f.retire(ctx, src, p, out)
 	}
-	if !out.breaking {
-		if err := f.learn(ctx, r, drift.Merge(r.base, out.profile)); err != nil {
-			return err
+	return f.passed(ctx, src, r, out)
+}
+
+// check reads a payload, and lets it through the gate if the policy wants it. One
+// that breaks the format may be the one that was announced. Then the announced
+// Parser takes over; without an outcome the payload is held, since others are
+// before it.
+func (f *feed) check(ctx context.Context, src *source, p *bus.Payload, timely bool) (*reading, *outcome, error) {
+	read := func(strict bool) (*reading, *outcome, error) {
+		r, err := f.reading(ctx, f.inForce(src), p)
+		if err != nil {
+			return nil, nil, err
+		}
+		r.gated, r.timely, r.strict = true, timely, strict
+		out, err := r.execute(ctx)
+		return r, out, err
+	}
+	if len(f.due(src)) == 0 {
+		return read(false)
+	}
+	r, out, err := read(true)
+	if err != nil || !out.breaking {
+		return r, out, err
+	}
+	next, err := f.takesOver(ctx, src, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	if next != nil {
+		f.put(next, p)
+		if timely && len(f.held) > 0 {
+			signal(f.again)
+			return nil, nil, f.hold(ctx, src, p, out)
 		}
 	}
-	f.memory.Payloads++
-	f.memory.count(out.stats)
-	f.memory.Last = p.ID
-	f.memory.note(out)
+	return read(false)
+}
+
+// passed remembers a new payload of which the events are out.
+func (f *feed) passed(ctx context.Context, src *source, r *reading, out *outcome) error {
+	m, p, policy := f.memory, r.payload, &r.src.feed.FormatPolicy
+	how := learnFlow
+	if sound(out.findings) {
+		m.Good = payloadRef{p.ID, p.Collected}
+		if m.Incident == nil || r.base == nil || r.seeded {
+			how = learnFormat
+		}
+	}
+	if err := f.learn(ctx, r, out.profile, how); err != nil {
+		return err
+	}
+	m.Payloads++
+	m.count(out.stats)
+	m.Last, m.Retired = p.ID, ""
+	m.note(out)
+	news := m.report(p, told(policy, out.findings), out.stats.Rejected, time.Now().UTC())
 	if err := f.save(ctx); err != nil {
 		return err
+	}
+	if news {
+		f.log.Info("the format differs, the payload passed", "payload", p.ID, "class", m.Report.Class, "summary", m.Report.Summary)
+		signal(f.advice)
 	}
 	verdict := verdictAccepted
 	if out.breaking {
 		verdict = verdictEmitted
-		f.log.Info("format changed, valid records passed", "payload", p.ID, "summary", out.summary())
 	}
 	f.meter.payload(f.id, verdict)
 	f.meter.records(f.id, out.stats)
 	f.complain(src)
+	f.tellAbout(src)
+	return nil
+}
+
+// retire drops a payload that says that there will be no more.
+func (f *feed) retire(ctx context.Context, src *source, p *bus.Payload, out *outcome) error {
+	m := f.memory
+	news := m.Retired == ""
+	m.Payloads++
+	m.Last, m.Retired, m.Note, m.Broken = p.ID, out.summary(), "", false
+	if err := f.save(ctx); err != nil {
+		return err
+	}
+	f.meter.payload(f.id, verdictRetired)
+	if news {
+		f.log.Info("the publisher has given the feed up", "payload", p.ID, "summary", m.Retired)
+	}
 	f.tellAbout(src)
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/bus"
-	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -16,14 +15,17 @@ func (f *feed) hold(ctx context.Context, src *source, p *bus.Payload, out *outco
 	now := time.Now().UTC()
 	incident := f.memory.Incident
 	if incident == nil {
-		incident = &status.Incident{ID: digest(f.id.String(), p.ID), Opened: now, Class: drift.Classify(out.findings),
-			Summary: summary, Findings: out.findings}
+		incident = &status.Incident{ID: digest(f.id.String(), p.ID), Opened: now, Class: worst(out.findings),
+			Summary: summary, Findings: out.findings, LastGood: f.memory.Good.Collected}
 	}
+	counted := *incident
+	counted.Records = min(counted.Records+withheld(out), maxRefused)
+	incident = &counted
 	if err := f.conn.Hold(ctx, &bus.Held{Payload: *p, Incident: incident.ID, Reason: summary, Since: now}); err != nil {
 		return err
 	}
 	if len(f.held) == 0 { // what is held already may wait for a check with this Parser
-		f.memory.Checked = src.digest
+		f.memory.Checked = f.checking(src)
 	}
 	f.held[p.ID] = incident.ID
 	f.memory.Incident = incident
@@ -34,9 +36,19 @@ func (f *feed) hold(ctx context.Context, src *source, p *bus.Payload, out *outco
 	}
 	f.meter.payload(f.id, verdictHeld)
 	f.log.Info("payload is held", "payload", p.ID, "incident", incident.ID, "summary", summary, "held", len(f.held))
+	signal(f.advice)
 	f.complain(src)
 	f.tellAbout(src)
 	return nil
+}
+
+// withheld is how many records of a payload are held, as far as they were read.
+func withheld(out *outcome) int64 {
+	n := out.stats.Records + out.stats.Exploded
+	if out.profile != nil {
+		n = max(n, out.profile.Records)
+	}
+	return n
 }
 
 // decide carries out what somebody decided about an incident. It may be repeated
@@ -50,7 +62,7 @@ func (f *feed) decide(ctx context.Context, src *source, d decision) error {
 	case !src.works():
 		return nil // a release waits for a Parser that works
 	default:
-		err = f.release(ctx, src, d.Incident)
+		err = f.release(ctx, src, d.Incident, d.Decision.Decision == v1alpha1.DecisionAdopt)
 	}
 	if err != nil {
 		return err
@@ -73,9 +85,22 @@ func (f *feed) concerns(incident string) bool {
 	return false
 }
 
-// release accepts the format of what is held and lets it through the Parser as
-// it is now, oldest first.
-func (f *feed) release(ctx context.Context, src *source, incident string) error {
+// how a held payload is let through.
+type passage int
+
+const (
+	passIfItFits passage = iota // it stays if its format still does not fit
+	passOnce                    // whatever it is; what is normal stays so
+	passAndAdopt                // whatever it is, and that becomes normal
+)
+
+// release lets what is held through the Parser as it is now, oldest first. With
+// adopt its format becomes the baseline.
+func (f *feed) release(ctx context.Context, src *source, incident string, adopt bool) error {
+	way := passOnce
+	if adopt {
+		way = passAndAdopt
+	}
 	for {
 		released := 0
 		err := f.conn.ListHeld(ctx, f.id, func(h *bus.Held) error {
@@ -83,7 +108,7 @@ func (f *feed) release(ctx context.Context, src *source, incident string) error 
 				return nil
 			}
 			released++
-			_, err := f.letThrough(ctx, src, h, false)
+			_, err := f.letThrough(ctx, src, h, way)
 			return err
 		})
 		if err != nil {
@@ -99,35 +124,33 @@ func (f *feed) release(ctx context.Context, src *source, incident string) error 
 	}
 }
 
-// letThrough parses one held payload and removes it. With check it stays if its
-// format still does not fit; the outcome tells.
-func (f *feed) letThrough(ctx context.Context, src *source, h *bus.Held, check bool) (*outcome, error) {
+// letThrough parses one held payload and removes it, unless the outcome says that
+// it is held still.
+func (f *feed) letThrough(ctx context.Context, src *source, h *bus.Held, way passage) (*outcome, error) {
 	done, err := f.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	if src.isSchema() {
-		return f.letSchemaThrough(ctx, src, h, check)
+		return f.letSchemaThrough(ctx, src, h, way == passIfItFits)
 	}
-	r, err := f.reading(ctx, src, &h.Payload)
-	if err != nil {
-		return nil, err
-	}
-	r.gated = check
-	out, err := r.execute(ctx)
+	r, out, err := f.readHeld(ctx, src, &h.Payload, way)
 	if err != nil || out.held {
 		return out, err
 	}
-	if out.stats.Events > 0 && (!check || !out.breaking) { // nobody wants a format of which nothing is valid
-		if err := f.learn(ctx, r, f.memory.renew(h.Incident+r.lens.Report, r.base, out.profile)); err != nil {
-			return nil, err
-		}
+	if err := f.learnHeld(ctx, r, h, out, way); err != nil {
+		return nil, err
 	}
 	if f.memory.Released != h.Payload.ID {
 		f.memory.Released = h.Payload.ID
 		f.memory.count(out.stats)
 		f.meter.records(f.id, out.stats)
+		if i := f.memory.Incident; i != nil && i.ID == h.Incident {
+			left := *i
+			left.Records = max(0, left.Records-withheld(out))
+			f.memory.Incident = &left
+		}
 	}
 	if err := f.save(ctx); err != nil {
 		return nil, err
@@ -141,6 +164,33 @@ func (f *feed) letThrough(ctx context.Context, src *source, h *bus.Held, check b
 		"rejected", out.stats.Rejected)
 	f.tellNow()
 	return out, nil
+}
+
+func (f *feed) readHeld(ctx context.Context, src *source, p *bus.Payload, way passage) (*reading, *outcome, error) {
+	if way == passIfItFits {
+		return f.check(ctx, src, p, false)
+	}
+	r, err := f.reading(ctx, f.inForce(src), p)
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := r.execute(ctx)
+	return r, out, err
+}
+
+// learnHeld learns from a held payload that went through. The first of an incident
+// that is adopted makes a new baseline, and the next ones are added to it.
+func (f *feed) learnHeld(ctx context.Context, r *reading, h *bus.Held, out *outcome, way passage) error {
+	adopts := way == passAndAdopt || way == passIfItFits && sound(out.findings)
+	if !adopts || out.stats.Events == 0 { // nobody wants a format of which nothing is valid
+		return nil
+	}
+	how, incident := learnFormat, h.Incident+r.lens.Report
+	if f.memory.Renewed != incident {
+		f.memory.Renewed, how = incident, learnAnew
+	}
+	f.memory.Good = payloadRef{h.Payload.ID, h.Payload.Collected}
+	return f.learn(ctx, r, out.profile, how)
 }
 
 // discard drops what an incident holds. Raw payloads stay as long as they are
@@ -218,7 +268,7 @@ func (f *feed) recheck(ctx context.Context, src *source) error {
 	var left *outcome
 	var incident string
 	err := f.conn.ListHeld(ctx, f.id, func(h *bus.Held) error {
-		out, err := f.letThrough(ctx, src, h, true)
+		out, err := f.letThrough(ctx, src, h, passIfItFits)
 		if err != nil {
 			return err
 		}
@@ -242,23 +292,33 @@ func (f *feed) recheck(ctx context.Context, src *source) error {
 func (f *feed) unchecked(src *source) bool {
 	f.work.Lock()
 	defer f.work.Unlock()
-	return len(f.held) > 0 && f.memory.Checked != src.digest
+	return len(f.held) > 0 && f.memory.Checked != f.checking(src)
+}
+
+// checking tells the Parsers that what is held is checked with from others.
+func (f *feed) checking(src *source) string {
+	key := f.inForce(src).digest
+	for _, s := range f.due(src) {
+		key = digest(key, s.src.digest)
+	}
+	return key
 }
 
 // stillOpen explains anew why something is held.
 func (f *feed) stillOpen(ctx context.Context, src *source, out *outcome) error {
 	f.work.Lock()
 	defer f.work.Unlock()
-	f.memory.Checked = src.digest
+	f.memory.Checked = f.checking(src)
 	if f.memory.Incident != nil {
 		changed := *f.memory.Incident
-		changed.Class, changed.Summary, changed.Findings = drift.Classify(out.findings), out.summary(), out.findings
+		changed.Class, changed.Summary, changed.Findings = worst(out.findings), out.summary(), out.findings
 		f.memory.Incident = &changed
 	}
 	if err := f.save(ctx); err != nil {
 		return err
 	}
 	f.log.Info("what is held does not fit the changed Parser", "summary", out.summary(), "held", len(f.held))
+	signal(f.advice)
 	f.tellNow()
 	return nil
 }

@@ -29,11 +29,26 @@ type memory struct {
 	Note   string `json:"note,omitempty"`
 	Broken bool   `json:"broken,omitempty"`
 
+	// Good is the last payload that was as it should be.
+	Good payloadRef `json:"good,omitzero"`
+	// Report is the change that was told last, of the payload ReportOf; Seen are those
+	// that were told lately.
+	Report   *status.Incident `json:"report,omitempty"`
+	ReportOf payloadRef       `json:"reportOf,omitzero"`
+	Seen     []reported       `json:"seen,omitempty"`
+	// Retired says that the publisher has given the feed up.
+	Retired string `json:"retired,omitempty"`
+
+	// InForce is the announced Parser that has taken over.
+	InForce inForce `json:"inForce,omitzero"`
+	// Searched is what a repair was looked for last.
+	Searched string `json:"searched,omitempty"`
+
 	// Incident is open while something is held.
 	Incident *status.Incident `json:"incident,omitempty"`
 	// Checked is the Parser that what is held was last checked with.
 	Checked string `json:"checked,omitempty"`
-	// Renewed is the incident whose first released payload replaced the baseline;
+	// Renewed is the incident whose first adopted payload replaced the baseline;
 	// Released the payload of it that was accounted for last.
 	Renewed  string `json:"renewed,omitempty"`
 	Released string `json:"released,omitempty"`
@@ -46,25 +61,19 @@ type memory struct {
 	// Schema is for the feed of the schema documents.
 	Schema schemaMemory `json:"schema,omitzero"`
 
+	// Version counts the baselines, one after the other.
+	Version int64 `json:"version,omitempty"`
 	// Baseline is the format that was accepted; nil before the first payload. It
-	// also follows compatible payloads while an incident is open.
+	// follows compatible payloads, but not while an incident is open.
 	Baseline *drift.Profile `json:"-"`
+	// Flow is how payloads come.
+	Flow drift.Flow `json:"flow,omitzero"`
 }
 
 // stored is memory as it is in the bucket.
 type stored struct {
 	memory
 	Baseline json.RawMessage `json:"baseline,omitempty"`
-}
-
-// renew is the baseline after a release: the first payload that is released from an
-// incident makes a new one, the next ones are added to it. base is the present baseline, as far as
-// it holds for the Parser.
-func (m *memory) renew(incident string, base, p *drift.Profile) *drift.Profile {
-	if m.Renewed != incident {
-		m.Renewed, base = incident, nil
-	}
-	return drift.Merge(base, p)
 }
 
 func (m *memory) count(s parse.Stats) {
@@ -84,7 +93,7 @@ func skipped(s parse.Stats) (n int64) {
 // note remembers what there is to say about a payload that passed.
 func (m *memory) note(out *outcome) {
 	m.Note, m.Broken = "", out.breaking
-	if len(out.findings) > 0 {
+	if out.breaking {
 		m.Note = out.summary()
 	}
 }

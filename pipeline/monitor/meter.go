@@ -16,6 +16,7 @@ const (
 	verdictHeld      = "held"
 	verdictReleased  = "released"
 	verdictDiscarded = "discarded"
+	verdictRetired   = "retired" // the publisher has given the feed up
 )
 
 // meter counts. Labels are bounded by the number of feeds.

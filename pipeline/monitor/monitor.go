@@ -45,9 +45,11 @@ type Stage struct {
 	keys  []string
 	share plan.Share
 	// slots bounds how many payloads are parsed at once, and with it memory.
-	slots  chan struct{}
-	synced atomic.Bool
-	config *config
+	slots chan struct{}
+	// searching is taken while a repair is looked for: one at a time.
+	searching chan struct{}
+	synced    atomic.Bool
+	config    *config
 
 	examiner *examiner
 }
@@ -65,7 +67,8 @@ func New(o Options) (*Stage, error) {
 	if len(keys) == 0 {
 		keys = []string{plan.PrefixMonitor + "."}
 	}
-	s := &Stage{conn: o.Conn, log: o.Log, meter: m, keys: keys, share: o.Share, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
+	s := &Stage{conn: o.Conn, log: o.Log, meter: m, keys: keys, share: o.Share, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		searching: make(chan struct{}, 1)}
 	s.config = newConfig(s)
 	s.examiner = newExaminer(o.Conn.Status(), o.Log)
 	return s, nil

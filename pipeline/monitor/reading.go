@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/event"
@@ -41,11 +42,16 @@ type reading struct {
 	src     *source
 	lens    *drift.Lens // of src, or of the report
 	payload *bus.Payload
-	base    *drift.Profile // nil: nothing is known
+	history *drift.History
+	base    *drift.Profile // the baseline, as far as it holds; nil: nothing is known
+	seeded  bool           // base is made of the examples of the Parser: nothing was accepted yet
 	conn    *bus.Conn
-	// gated: a breaking change holds the payload, or lets only valid records pass,
-	// as the feed wants. Otherwise everything passes.
+	// gated: what the policy of the feed wants is done. Otherwise everything passes.
 	gated bool
+	// strict: a breaking change holds the payload, whatever the policy wants.
+	strict bool
+	// timely: the payload has just come; when and how much is judged, too.
+	timely bool
 	// run is added to the message ids of this run.
 	run string
 
@@ -68,6 +74,7 @@ var gates = sync.Pool{New: func() any { return new(gate) }}
 // outcome is what became of a payload.
 type outcome struct {
 	held     bool
+	retired  bool // nothing passed: the publisher has given the feed up
 	breaking bool
 	findings []status.Finding
 	profile  *drift.Profile
@@ -78,11 +85,31 @@ func (o *outcome) summary() string { return drift.Summarize(o.findings) }
 
 func (f *feed) reading(ctx context.Context, src *source, p *bus.Payload) (*reading, error) {
 	lens := src.lens.Of(src.meta(p))
-	base, err := f.baseline(ctx, lens)
+	h, err := f.history(ctx, lens)
 	if err != nil {
 		return nil, err
 	}
-	return &reading{src: src, lens: lens, payload: p, base: base, conn: f.conn, run: src.run}, nil
+	r := &reading{src: src, lens: lens, payload: p, history: h, base: h.Baseline.For(lens), conn: f.conn, run: src.run}
+	if f.memory.InForce.Name == src.monitor.Name && !f.memory.InForce.Learned {
+		r.base = nil // it is that of the Parser before
+	} else if h.Baseline == nil {
+		r.base = lens.Seed(ctx)
+		r.seeded = r.base != nil
+	}
+	return r, nil
+}
+
+// arrival is what is known of the payload besides its bytes.
+func (r *reading) arrival() drift.Arrival {
+	return drift.Arrival{Collected: r.payload.Collected, Bytes: r.payload.Size, Digest: r.payload.Digest}
+}
+
+// compare explains a profile. whole tells that it is that of the whole payload.
+func (r *reading) compare(profile *drift.Profile, whole bool) []status.Finding {
+	if r.timely && whole {
+		return r.history.Judge(r.base, profile, r.arrival())
+	}
+	return drift.Compare(r.base, profile)
 }
 
 // parse sends the payload through the Parser and the gate.
@@ -119,10 +146,17 @@ func (r *reading) parse(ctx context.Context) (*outcome, error) {
 		return nil, err
 	}
 	stats.Events, stats.Rejected = stats.Events-r.tooLong, stats.Rejected+r.tooLong
-	out := &outcome{stats: stats}
-	if r.gated && r.judge() != nil {
-		out.held = true
-		return out, r.close()
+	out := &outcome{stats: stats, profile: r.profiler.Profile()}
+	out.findings = r.compare(out.profile, true)
+	if r.gated {
+		switch r.action(out.profile, out.findings) {
+		case v1alpha1.FormatHold:
+			out.held = true
+			return out, r.close()
+		case v1alpha1.FormatRetire:
+			out.retired = true
+			return out, r.close()
+		}
 	}
 	if err := r.pass(); err != nil {
 		return nil, err
@@ -137,8 +171,11 @@ func (r *reading) execute(ctx context.Context) (*outcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("payload %s: %w", r.payload.ID, err)
 	}
-	out.profile = r.profiler.Profile()
-	out.findings = drift.Compare(r.base, out.profile)
+	whole := out.profile != nil
+	if !whole { // it was held before its end
+		out.profile = r.profiler.Profile()
+		out.findings = r.compare(out.profile, false)
+	}
 	out.breaking = drift.Breaking(out.findings)
 	fresh := r.base == nil || r.base.Payloads < settled || len(out.findings) > 0
 	if out.breaking || fresh && r.base.Wants(out.profile) {
@@ -146,9 +183,12 @@ func (r *reading) execute(ctx context.Context) (*outcome, error) {
 		if err := r.lens.Probe(ctx, open, r.src.meta(r.payload), out.profile); err != nil {
 			return nil, fmt.Errorf("payload %s: %w", r.payload.ID, err)
 		}
-		if better := drift.Compare(r.base, out.profile); drift.Breaking(better) {
+		if better := r.compare(out.profile, whole); drift.Breaking(better) {
 			out.findings = better
 		}
+	}
+	if r.src.feed.FormatPolicy.Redact {
+		out.findings = redact(out.findings, r.base, out.profile)
 	}
 	return out, nil
 }
@@ -156,12 +196,20 @@ func (r *reading) execute(ctx context.Context) (*outcome, error) {
 // judge returns errHeld if what was seen so far must not pass.
 func (r *reading) judge() error {
 	profile := r.profiler.Profile()
-	findings := drift.Compare(r.base, profile)
-	readable := profile.Unreadable == "" && !drift.Hard(findings)
-	if !drift.Breaking(findings) || r.src.emitsValid() && readable {
-		return nil
+	if r.action(profile, r.compare(profile, false)) == v1alpha1.FormatHold {
+		return errHeld
 	}
-	return errHeld
+	return nil
+}
+
+// action is what the policy wants. Of what cannot be read as a whole there is no
+// valid part.
+func (r *reading) action(profile *drift.Profile, findings []status.Finding) v1alpha1.FormatAction {
+	a := action(&r.src.feed.FormatPolicy, findings)
+	if a == v1alpha1.FormatEmitValid && profile.Unreadable != "" || r.strict && drift.Breaking(findings) {
+		return v1alpha1.FormatHold
+	}
+	return a
 }
 
 // Event takes an event from the Parser.

@@ -52,7 +52,7 @@ func (f *feed) replayOne(ctx context.Context, src *source, r *plan.Replay, p *bu
 	if src.isSchema() {
 		return f.reviewSchema(ctx, src, p)
 	}
-	reading, err := f.reading(ctx, src, p)
+	reading, err := f.reading(ctx, f.inForce(src), p)
 	if err != nil {
 		return false, err
 	}

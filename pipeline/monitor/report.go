@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,10 +131,15 @@ func (f *feed) tellNow() {
 func (f *feed) tellAbout(src *source) {
 	m := f.memory
 	f.meter.heldNow(f.id, len(f.held))
+	r := f.result(src)
+	if late := f.overdue(src); late != "" {
+		r.Message = strings.TrimSpace(r.Message + late)
+	}
 	f.reporter.set(status.Monitor{
-		Result:   f.result(src),
+		Result:   r,
 		Payloads: m.Payloads, Records: m.Records, Events: m.Events, Skipped: m.Skipped, Rejected: m.Rejected,
-		Held: int64(len(f.held)), Incident: m.Incident, Replay: m.Replayed,
+		Held: int64(len(f.held)), Incident: m.Incident, Report: m.Report, Baseline: m.Version, Replay: m.Replayed,
+		Parser: f.parserNow(src),
 	})
 }
 
@@ -151,8 +157,12 @@ func (f *feed) result(src *source) status.Result {
 		return status.Result{Reason: v1alpha1.ReasonWaiting, Message: src.waits()}
 	case src.isSchema() && src.shelf.edition() == nil:
 		return status.Result{Reason: v1alpha1.ReasonWaiting, Message: cmp.Or(m.Note, "No schema document has come yet.")}
+	case m.Retired != "":
+		return status.Result{Reason: v1alpha1.ReasonRetired, Message: m.Retired}
 	case m.Payloads == 0:
 		return status.Result{OK: true, Reason: v1alpha1.ReasonSucceeded, Message: "Waits for the first payload."}
+	case m.Note == "" && m.Report != nil:
+		return status.Result{OK: true, Reason: v1alpha1.ReasonFormatReported, Message: m.Report.Summary}
 	}
 	return status.Result{OK: true, Reason: v1alpha1.ReasonSucceeded, Message: m.Note}
 }

@@ -32,6 +32,7 @@ type reportMemory struct {
 	URL      string `json:"url,omitempty"`
 
 	Baseline *drift.Profile `json:"-"`
+	Flow     drift.Flow     `json:"flow,omitzero"`
 }
 
 type storedReport struct {
@@ -79,31 +80,56 @@ func (f *feed) report(ctx context.Context, name string) (*reportMemory, error) {
 	return m, nil
 }
 
-// baseline is the format that was accepted of what the lens is for.
-func (f *feed) baseline(ctx context.Context, lens *drift.Lens) (*drift.Profile, error) {
+// history is what is remembered of what the lens is for.
+func (f *feed) history(ctx context.Context, lens *drift.Lens) (*drift.History, error) {
 	if lens.Report == "" {
-		return f.memory.Baseline.For(lens), nil
+		return &drift.History{Baseline: f.memory.Baseline, Flow: f.memory.Flow}, nil
 	}
 	m, err := f.report(ctx, lens.Report)
 	if err != nil {
 		return nil, err
 	}
-	return m.Baseline.For(lens), nil
+	return &drift.History{Baseline: m.Baseline, Flow: m.Flow}, nil
 }
 
-// learn makes a profile the baseline. That of a report is on disk when it returns;
-// a crash before the rest of the memory is merges the payload once more.
-func (f *feed) learn(ctx context.Context, r *reading, profile *drift.Profile) error {
+// learning is how much of a payload becomes known.
+type learning int
+
+const (
+	learnFlow   learning = iota // that it came
+	learnFormat                 // and its format, besides what is known
+	learnAnew                   // and its format, instead of what was known
+)
+
+// learn remembers a payload that passed. What is known of a report is on disk when
+// it returns; a crash before the rest of the memory is adds the payload once more.
+func (f *feed) learn(ctx context.Context, r *reading, profile *drift.Profile, how learning) error {
+	h, base, known := *r.history, r.base, r.history.Baseline
+	if how == learnAnew || r.seeded {
+		base = nil
+	}
+	if how != learnFlow {
+		if base == nil {
+			f.memory.Version++
+		}
+		f.memory.InForce.Learned = f.memory.InForce.Name != ""
+	}
+	h.Accept(base, profile, r.arrival())
+	if how == learnFlow {
+		h.Baseline = known
+	}
 	if r.lens.Report == "" {
-		f.memory.Baseline = profile
+		f.memory.Baseline, f.memory.Flow = h.Baseline, h.Flow
 		return nil
 	}
 	m := &reportMemory{Schema: r.src.edition.doc.Digest, Sample: slices.Clone(r.sample.lines()), Filename: r.payload.Filename,
-		URL: r.payload.URL, Baseline: profile}
+		URL: r.payload.URL, Baseline: h.Baseline, Flow: h.Flow}
 	s := storedReport{reportMemory: *m}
-	var err error
-	if s.Baseline, err = profile.Encode(); err != nil {
-		return fmt.Errorf("baseline of report %s: %w", r.lens.Report, err)
+	if h.Baseline != nil {
+		var err error
+		if s.Baseline, err = h.Baseline.Encode(); err != nil {
+			return fmt.Errorf("baseline of report %s: %w", r.lens.Report, err)
+		}
 	}
 	b, err := json.Marshal(&s)
 	if err != nil {

@@ -123,13 +123,7 @@ func (f *feed) rollBack(ctx context.Context, src *source, c *complaint) error {
 
 // find looks for the payload of a document; nil if it is not kept any more.
 func (f *feed) find(ctx context.Context, ref *schemaRef) (found *bus.Payload, err error) {
-	err = f.conn.ReadRaw(ctx, f.id, ref.Collected, func(p *bus.Payload) error {
-		if p.ID == ref.Payload {
-			found = p
-		}
-		return nil
-	})
-	return found, err
+	return f.rawPayload(ctx, payloadRef{ref.Payload, ref.Collected})
 }
 
 // holdBack holds a document that was in force.
@@ -140,12 +134,12 @@ func (f *feed) holdBack(ctx context.Context, src *source, p *bus.Payload, text s
 		incident = *open
 	}
 	incident.Findings = []status.Finding{{Code: drift.CodeSchemaBack, Sentence: text, Breaking: true}}
-	incident.Class, incident.Summary = drift.Classify(incident.Findings), text
+	incident.Class, incident.Summary = worst(incident.Findings), text
 	if err := f.conn.Hold(ctx, &bus.Held{Payload: *p, Incident: incident.ID, Reason: text, Since: now}); err != nil {
 		return err
 	}
 	if len(f.held) == 0 {
-		f.memory.Checked = src.digest
+		f.memory.Checked = f.checking(src)
 	}
 	f.held[p.ID] = incident.ID
 	f.memory.Incident = &incident

@@ -39,6 +39,8 @@ type source struct {
 	edition     *edition
 	tlp         event.TLP
 	restriction event.Restriction
+	// successors are the announced Parsers.
+	successors []successor
 	// run tells the message ids of one Parser and policy from those of the next.
 	run string
 }
@@ -55,6 +57,8 @@ func newSource(m *plan.Monitor, f *plan.MonitorFeed, c *compiled) *source {
 	s.base, s.run = s.compiled, s.runID()
 	return s
 }
+
+func (s *source) spec() *v1alpha1.ParserSpec { return &s.monitor.Spec }
 
 func (s *source) runID() string { return digest(s.digest, s.feed.Source, s.feed.Policy) }
 
@@ -86,12 +90,6 @@ func (s *source) isSchema() bool {
 func (s *source) meta(p *bus.Payload) parse.Meta {
 	return parse.Meta{Source: s.feed.Source, URL: p.URL, Filename: p.Filename, ContentType: p.ContentType,
 		Collected: p.Collected, TLP: s.tlp, Restriction: s.restriction}
-}
-
-// emitsValid tells whether records that still validate pass after a breaking
-// change.
-func (s *source) emitsValid() bool {
-	return s.feed.FormatPolicy.OnBreaking == v1alpha1.FormatEmitValid
 }
 
 func digest(parts ...any) string {

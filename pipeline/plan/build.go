@@ -154,10 +154,31 @@ func MonitorOf(w World, p *v1alpha1.Parser, feeds []*v1alpha1.FeedSource) Monito
 	}
 	m := Monitor{Namespace: p.Namespace, Name: p.Name, Spec: *spec.DeepCopy(), Feeds: make([]MonitorFeed, 0, len(feeds))}
 	for _, f := range feeds {
-		m.Feeds = append(m.Feeds, MonitorFeed{f.Name, sourceOf(f), f.Spec.FormatPolicy, f.Spec.Policy})
+		m.Feeds = append(m.Feeds, MonitorFeed{f.Name, sourceOf(f), f.Spec.FormatPolicy, f.Spec.Policy, announced(w, f)})
 	}
 	slices.SortFunc(m.Feeds, func(x, y MonitorFeed) int { return cmp.Compare(x.Name, y.Name) })
 	return m
+}
+
+// announced are the Parsers that a feed waits for. One that is not there yet keeps
+// the feed from nothing.
+func announced(w World, f *v1alpha1.FeedSource) []AnnouncedParser {
+	var list []AnnouncedParser
+	for _, a := range f.Spec.Announced {
+		next := AnnouncedParser{Parser: a.ParserRef.Name, From: a.From}
+		p := w.Parser(Ref{f.Namespace, a.ParserRef.Name})
+		if p == nil {
+			next.Problem = "there is no such Parser in namespace " + f.Namespace
+		} else if spec, problems := ParserSpec(w, p); len(problems) > 0 {
+			next.Problem = problems[0].Field + ": " + problems[0].Message
+		} else if spec.Input.SchemaSet != nil {
+			next.Problem = "spec.input.schemaSet: a schema set follows its schema documents"
+		} else {
+			next.Spec = spec.DeepCopy()
+		}
+		list = append(list, next)
+	}
+	return list
 }
 
 // HubOf is the configuration of an Exchange's hub. namespaces are those of

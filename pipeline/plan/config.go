@@ -5,6 +5,8 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"fmt"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -61,6 +63,18 @@ type MonitorFeed struct {
 	Source       string                    `json:"source"`
 	FormatPolicy v1alpha1.FormatPolicySpec `json:"formatPolicy"`
 	Policy       v1alpha1.PolicySpec       `json:"policy"`
+	// Announced are the Parsers that are to take over.
+	Announced []AnnouncedParser `json:"announced,omitempty"`
+}
+
+// AnnouncedParser is a Parser that takes over when the payloads fit it.
+type AnnouncedParser struct {
+	Parser string `json:"parser"`
+	// From is when the publisher will change, RFC 3339.
+	From string `json:"from"`
+	// Spec is nil if the Parser cannot be used; Problem says why.
+	Spec    *v1alpha1.ParserSpec `json:"spec,omitempty"`
+	Problem string               `json:"problem,omitempty"`
 }
 
 // Hub is the configuration of one hub: of the specification, what the hub itself
@@ -131,6 +145,23 @@ type CollectNow struct {
 // that run at the same time must agree.
 func Shard(namespace, name string, n int) int {
 	return int(xxhash.Sum64String(namespace+"/"+name) % uint64(max(n, 1)))
+}
+
+// SpecDigest tells one spec of a Parser from another, whoever has read it.
+func SpecDigest(spec *v1alpha1.ParserSpec) string {
+	var same v1alpha1.ParserSpec
+	data, err := json.Marshal(spec)
+	if err == nil {
+		err = json.Unmarshal(data, &same)
+	}
+	if err == nil {
+		data, err = json.Marshal(&same)
+	}
+	if err != nil { // specs have no values that JSON lacks
+		panic(fmt.Sprintf("plan: %v", err))
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
 }
 
 // Alias is the name under which a source appears to those who may not know it:

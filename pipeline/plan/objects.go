@@ -103,6 +103,15 @@ func sorted[T any, P interface {
 	return out
 }
 
+// Takes tells whether a Subscription may get events of a source. Its criteria are
+// not asked: they are about the events.
+func Takes(s *v1alpha1.SubscriptionSpec, source string) bool {
+	takes := func(zone *v1alpha1.SelectionSpec) bool {
+		return zone != nil && (len(zone.Sources) == 0 || slices.Contains(zone.Sources, v1alpha1.SourceName(source)))
+	}
+	return !s.Suspend && (takes(s.Zones.Inside) || takes(s.Zones.Threats) || takes(s.Zones.Search))
+}
+
 func (w *world) Exchanges(namespace string) []*v1alpha1.Exchange { return w.exchangesIn[namespace] }
 
 func (w *world) Parser(r Ref) *v1alpha1.Parser { return w.parserNamed[r] }

@@ -2,7 +2,10 @@
 // status bucket. The operator turns them into conditions, weir into lines.
 package status
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Result is how the last piece of work went. Reason is one of the Reason
 // constants of the API, Message one sentence that a person can act on, without
@@ -47,8 +50,24 @@ type Monitor struct {
 	Held int64 `json:"held"`
 	// Incident is open while something is held.
 	Incident *Incident `json:"incident,omitempty"`
+	// Report is the change that was let pass and told of last; it stays for a day. Its
+	// ID is that of the set of findings, Records what was rejected of the payload.
+	Report *Incident `json:"report,omitempty"`
+	// Baseline counts the formats that were accepted, one after the other.
+	Baseline int64 `json:"baseline,omitempty"`
+	// Parser is the one in force, where a change was announced.
+	Parser *InForce `json:"parser,omitempty"`
 	// Replay is the id of the last replay that is done.
 	Replay string `json:"replay,omitempty"`
+}
+
+// InForce is the Parser that payloads of a feed are read with.
+type InForce struct {
+	Name string `json:"name"`
+	// Since is when the payload was collected that it took over with; zero for the one
+	// that the feed began with.
+	Since   time.Time `json:"since,omitzero"`
+	Payload string    `json:"payload,omitempty"`
 }
 
 // Incident is one format change that waits for a decision.
@@ -71,6 +90,9 @@ type Incident struct {
 type Repair struct {
 	// Patch of the Parser's spec, a JSON merge patch (RFC 7386).
 	Patch string `json:"patch"`
+	// Parser is the one that it changes, and Spec the digest of its spec (of plan).
+	Parser string `json:"parser,omitempty"`
+	Spec   string `json:"spec,omitempty"`
 	// Changes tells what the patch does, a sentence each.
 	Changes []string `json:"changes"`
 	// Confidence is between 0 and 1.
@@ -110,6 +132,21 @@ type Evidence struct {
 	// P is the greatest chance to see this while nothing has changed, 0 for what is
 	// certain.
 	P float64 `json:"p"`
+}
+
+// String is the evidence in words.
+func (e *Evidence) String() string {
+	if e == nil || e.WasOf == 0 && e.IsOf == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%d of %d before, %d of %d now", e.Was, e.WasOf, e.Is, e.IsOf)
+	switch {
+	case e.P <= 0:
+		return s
+	case e.P < 1e-12:
+		return s + ", by chance less than once in 10^12"
+	}
+	return s + fmt.Sprintf(", by chance with p = %.1g", e.P)
 }
 
 // Hub is the status of a hub: key hub.<namespace>.<exchange>.

@@ -23,6 +23,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AccessKeyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AccessSpec"):
 		return &apiv1alpha1.AccessSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AffectedSubscriptions"):
+		return &apiv1alpha1.AffectedSubscriptionsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AnnouncedChange"):
+		return &apiv1alpha1.AnnouncedChangeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("APIExport"):
 		return &apiv1alpha1.APIExportApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("APIKeyAuth"):
@@ -87,6 +91,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.FormatFindingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FormatPolicySpec"):
 		return &apiv1alpha1.FormatPolicySpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FormatStatus"):
+		return &apiv1alpha1.FormatStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayReference"):
 		return &apiv1alpha1.GatewayReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HighFrequencySpec"):
@@ -155,10 +161,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PodTolerationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PolicySpec"):
 		return &apiv1alpha1.PolicySpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProposedRepair"):
+		return &apiv1alpha1.ProposedRepairApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PublicKeySource"):
 		return &apiv1alpha1.PublicKeySourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RawSpec"):
 		return &apiv1alpha1.RawSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReportedChange"):
+		return &apiv1alpha1.ReportedChangeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReportName"):
 		return &apiv1alpha1.ReportNameApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ScheduleSpec"):

@@ -97,6 +97,17 @@ func (c *Client) OpenChanges(ctx context.Context, namespace, feed string) ([]v1a
 	}), nil
 }
 
+// ChangesOfProvider lists the FormatChanges of a provider that are not resolved.
+func (c *Client) ChangesOfProvider(ctx context.Context, namespace, provider string) ([]v1alpha1.FormatChange, error) {
+	var l v1alpha1.FormatChangeList
+	if err := c.list(ctx, "formatchanges", namespace, &l); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(l.Items, func(f v1alpha1.FormatChange) bool {
+		return f.Labels[v1alpha1.LabelProvider] != provider || meta.IsStatusConditionTrue(f.Status.Conditions, v1alpha1.ConditionResolved)
+	}), nil
+}
+
 // Decide puts a decision into a FormatChange.
 func (c *Client) Decide(ctx context.Context, f *v1alpha1.FormatChange, d v1alpha1.Decision) error {
 	return c.patch(ctx, "formatchanges", f.Namespace, f.Name, map[string]any{"spec": map[string]any{"decision": d}}, f)

@@ -23,6 +23,7 @@ const (
 	IndexSecret       = "secret"       // FeedSource, Subscription, Exchange: names
 	IndexFeed         = "feed"         // FormatChange: name of the FeedSource
 	IndexBase         = "base"         // Parser: name
+	IndexAnnounced    = "announced"    // FeedSource: names of Parsers
 )
 
 // Index registers the indexes.
@@ -39,6 +40,12 @@ func Index(ctx context.Context, ix client.FieldIndexer) error {
 		})),
 		ix.IndexField(ctx, &v1alpha1.FeedSource{}, IndexParser, feed(func(f *v1alpha1.FeedSource) []string {
 			return []string{f.Spec.ParserRef.Name}
+		})),
+		ix.IndexField(ctx, &v1alpha1.FeedSource{}, IndexAnnounced, feed(func(f *v1alpha1.FeedSource) (names []string) {
+			for _, a := range f.Spec.Announced {
+				names = append(names, a.ParserRef.Name)
+			}
+			return names
 		})),
 		ix.IndexField(ctx, &v1alpha1.FeedSource{}, IndexSource, feed(func(f *v1alpha1.FeedSource) []string {
 			return []string{held(plan.ExchangeOf(f.Namespace, f.Spec.ExchangeRef), f.Spec.Provider+"."+f.Spec.Channel)}
@@ -289,6 +296,11 @@ func NamesExchange(e plan.Ref) client.ListOption {
 // UsesParser matches the FeedSources that use the parser.
 func UsesParser(p plan.Ref) []client.ListOption {
 	return []client.ListOption{client.InNamespace(p.Namespace), client.MatchingFields{IndexParser: p.Name}}
+}
+
+// WaitsForParser matches the FeedSources that announce the parser.
+func WaitsForParser(p plan.Ref) []client.ListOption {
+	return []client.ListOption{client.InNamespace(p.Namespace), client.MatchingFields{IndexAnnounced: p.Name}}
 }
 
 func present[T interface{ GetDeletionTimestamp() *metav1.Time }](list []T) []T {

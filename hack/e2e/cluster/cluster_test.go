@@ -134,8 +134,8 @@ func (w *world) eachGetsItsOwn(t *testing.T) {
 	}
 }
 
-// formatChange runs the page about a reordered feed, and mends the Parser for a
-// renamed column: nothing is lost.
+// formatChange runs the page about a renamed column, which is repaired, and mends
+// the Parser for times that are written in another way: nothing is lost.
 func formatChange(t *testing.T, w *world) {
 	p := w.page(t)
 	w.settled(t, feedsNS, allFeeds...)
@@ -149,13 +149,13 @@ func formatChange(t *testing.T, w *world) {
 	w.advance(t, feedsNS)
 	w.settled(t, feedsNS, allFeeds...)
 
-	w.breakFeed(t, feedsim.C2, feedsim.Rename)
+	w.breakFeed(t, feedsim.C2, feedsim.Retype)
 	w.advance(t, feedsNS)
 	w.must(t, "kubectl wait feedsource c2 --for=condition=FormatStable=False --timeout=2m")
 	w.settledBut(t, feedsim.C2)
 	w.advance(t, feedsNS)
 	w.settledBut(t, feedsim.C2)
-	w.must(t, `kubectl patch parser c2 --type=json -p '[{"op":"replace","path":"/spec/mapping/1/from","value":["server_address","dst_ip"]}]'`)
+	w.must(t, `kubectl patch parser c2 --type=json -p '[{"op":"replace","path":"/spec/mapping/0/time/layouts","value":["%Y-%m-%d %H:%M:%S","unix"]}]'`)
 	w.settled(t, feedsNS, allFeeds...)
 	w.must(t, "kubectl wait feedsource c2 --for=condition=FormatStable --timeout=2m")
 	until(t, "what c2 holds", func(ctx context.Context) error {

@@ -78,6 +78,30 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+- name: com.github.weir-project.weir.api.v1alpha1.AffectedSubscriptions
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: names
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: com.github.weir-project.weir.api.v1alpha1.AnnouncedChange
+  map:
+    fields:
+    - name: from
+      type:
+        scalar: string
+    - name: note
+      type:
+        scalar: string
+    - name: parserRef
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.LocalReference
 - name: com.github.weir-project.weir.api.v1alpha1.BasicAuth
   map:
     fields:
@@ -528,6 +552,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.weir-project.weir.api.v1alpha1.FeedSourceSpec
   map:
     fields:
+    - name: announced
+      type:
+        list:
+          elementType:
+            namedType: com.github.weir-project.weir.api.v1alpha1.AnnouncedChange
+          elementRelationship: atomic
     - name: channel
       type:
         scalar: string
@@ -593,6 +623,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: format
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.FormatStatus
     - name: held
       type:
         scalar: numeric
@@ -672,9 +705,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.weir-project.weir.api.v1alpha1.FormatFinding
           elementRelationship: atomic
+    - name: group
+      type:
+        scalar: string
     - name: held
       type:
         scalar: numeric
+    - name: lastGood
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: lastHandledReconcileAt
       type:
         scalar: string
@@ -684,18 +723,45 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: opened
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: records
+      type:
+        scalar: numeric
+    - name: repair
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ProposedRepair
+    - name: subscriptions
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.AffectedSubscriptions
     - name: summary
       type:
         scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.FormatFinding
   map:
     fields:
+    - name: after
+      type:
+        scalar: string
+    - name: before
+      type:
+        scalar: string
     - name: breaking
       type:
         scalar: boolean
+    - name: class
+      type:
+        scalar: string
     - name: code
       type:
         scalar: string
+    - name: evidence
+      type:
+        scalar: string
+    - name: fields
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: path
       type:
         scalar: string
@@ -705,10 +771,59 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.weir-project.weir.api.v1alpha1.FormatPolicySpec
   map:
     fields:
+    - name: onAdditive
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.FormatAction
+      default: Pass
+    - name: onAnomaly
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.FormatAction
+      default: Report
     - name: onBreaking
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.FormatAction
       default: Hold
+    - name: onDegraded
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.FormatAction
+      default: EmitValid
+    - name: onRetired
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.FormatAction
+      default: Retire
+    - name: onSemantic
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.FormatAction
+      default: Report
+    - name: onWidening
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.FormatAction
+      default: Report
+    - name: redact
+      type:
+        scalar: boolean
+    - name: repair
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.RepairMode
+      default: Propose
+- name: com.github.weir-project.weir.api.v1alpha1.FormatStatus
+  map:
+    fields:
+    - name: baseline
+      type:
+        scalar: numeric
+    - name: parser
+      type:
+        scalar: string
+    - name: parserPayload
+      type:
+        scalar: string
+    - name: parserSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: reported
+      type:
+        namedType: com.github.weir-project.weir.api.v1alpha1.ReportedChange
 - name: com.github.weir-project.weir.api.v1alpha1.GatewayReference
   map:
     fields:
@@ -1500,6 +1615,36 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.TLP
       default: AMBER
+- name: com.github.weir-project.weir.api.v1alpha1.ProposedRepair
+  map:
+    fields:
+    - name: applied
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: changes
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: confidence
+      type:
+        scalar: numeric
+    - name: events
+      type:
+        scalar: numeric
+    - name: patch
+      type:
+        scalar: string
+    - name: refused
+      type:
+        scalar: string
+    - name: rejected
+      type:
+        scalar: numeric
+    - name: safe
+      type:
+        scalar: boolean
 - name: com.github.weir-project.weir.api.v1alpha1.PublicKeySource
   map:
     fields:
@@ -1516,6 +1661,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: com.github.weir-project.weir.api.v1alpha1.Duration
       default: 720h
+- name: com.github.weir-project.weir.api.v1alpha1.RepairMode
+  scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.ReportName
   map:
     fields:
@@ -1523,6 +1670,21 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: name
+      type:
+        scalar: string
+- name: com.github.weir-project.weir.api.v1alpha1.ReportedChange
+  map:
+    fields:
+    - name: class
+      type:
+        scalar: string
+    - name: id
+      type:
+        scalar: string
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: summary
       type:
         scalar: string
 - name: com.github.weir-project.weir.api.v1alpha1.Restriction

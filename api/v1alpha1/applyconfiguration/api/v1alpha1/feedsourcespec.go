@@ -34,6 +34,9 @@ type FeedSourceSpecApplyConfiguration struct {
 	Limits *LimitsSpecApplyConfiguration `json:"limits,omitempty"`
 	// FormatPolicy says what happens when the publisher changes the format.
 	FormatPolicy *FormatPolicySpecApplyConfiguration `json:"formatPolicy,omitempty"`
+	// Announced are changes of the format that the publisher has told of, each with
+	// the Parser that takes over. The first payload that fits it switches the feed.
+	Announced []AnnouncedChangeApplyConfiguration `json:"announced,omitempty"`
 	// Policy says who may have the events.
 	Policy *PolicySpecApplyConfiguration `json:"policy,omitempty"`
 	// Suspend stops collecting; what was collected is still processed.
@@ -133,6 +136,19 @@ func (b *FeedSourceSpecApplyConfiguration) WithLimits(value *LimitsSpecApplyConf
 // If called multiple times, the FormatPolicy field is set to the value of the last call.
 func (b *FeedSourceSpecApplyConfiguration) WithFormatPolicy(value *FormatPolicySpecApplyConfiguration) *FeedSourceSpecApplyConfiguration {
 	b.FormatPolicy = value
+	return b
+}
+
+// WithAnnounced adds the given value to the Announced field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Announced field.
+func (b *FeedSourceSpecApplyConfiguration) WithAnnounced(values ...*AnnouncedChangeApplyConfiguration) *FeedSourceSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithAnnounced")
+		}
+		b.Announced = append(b.Announced, *values[i])
+	}
 	return b
 }
 

@@ -20,6 +20,8 @@ type FeedSourceStatusApplyConfiguration struct {
 	LastCollected *v1.Time `json:"lastCollected,omitempty"`
 	// Held is how many payloads wait for a decision.
 	Held *int64 `json:"held,omitempty"`
+	// Format is what is known of the feed's format.
+	Format *FormatStatusApplyConfiguration `json:"format,omitempty"`
 	// Bindings are the Exchange and the Parser that the feed works with.
 	Bindings []BindingApplyConfiguration `json:"bindings,omitempty"`
 }
@@ -72,6 +74,14 @@ func (b *FeedSourceStatusApplyConfiguration) WithLastCollected(value v1.Time) *F
 // If called multiple times, the Held field is set to the value of the last call.
 func (b *FeedSourceStatusApplyConfiguration) WithHeld(value int64) *FeedSourceStatusApplyConfiguration {
 	b.Held = &value
+	return b
+}
+
+// WithFormat sets the Format field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Format field is set to the value of the last call.
+func (b *FeedSourceStatusApplyConfiguration) WithFormat(value *FormatStatusApplyConfiguration) *FeedSourceStatusApplyConfiguration {
+	b.Format = value
 	return b
 }
 

@@ -26,6 +26,16 @@ type FormatChangeStatusApplyConfiguration struct {
 	Summary *string `json:"summary,omitempty"`
 	// Held is how many payloads wait for the decision.
 	Held *int64 `json:"held,omitempty"`
+	// LastGood is when the last payload was collected that was as it should be.
+	LastGood *v1.Time `json:"lastGood,omitempty"`
+	// Records that are withheld, as far as they could be counted.
+	Records *int64 `json:"records,omitempty"`
+	// Group is the same for incidents of one provider that began within a day.
+	Group *string `json:"group,omitempty"`
+	// Subscriptions that get less for it: those whose selection takes the source.
+	Subscriptions *AffectedSubscriptionsApplyConfiguration `json:"subscriptions,omitempty"`
+	// Repair is a change of the Parser that would read what is held.
+	Repair *ProposedRepairApplyConfiguration `json:"repair,omitempty"`
 }
 
 // FormatChangeStatusApplyConfiguration constructs a declarative configuration of the FormatChangeStatus type for use with
@@ -105,5 +115,45 @@ func (b *FormatChangeStatusApplyConfiguration) WithSummary(value string) *Format
 // If called multiple times, the Held field is set to the value of the last call.
 func (b *FormatChangeStatusApplyConfiguration) WithHeld(value int64) *FormatChangeStatusApplyConfiguration {
 	b.Held = &value
+	return b
+}
+
+// WithLastGood sets the LastGood field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastGood field is set to the value of the last call.
+func (b *FormatChangeStatusApplyConfiguration) WithLastGood(value v1.Time) *FormatChangeStatusApplyConfiguration {
+	b.LastGood = &value
+	return b
+}
+
+// WithRecords sets the Records field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Records field is set to the value of the last call.
+func (b *FormatChangeStatusApplyConfiguration) WithRecords(value int64) *FormatChangeStatusApplyConfiguration {
+	b.Records = &value
+	return b
+}
+
+// WithGroup sets the Group field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Group field is set to the value of the last call.
+func (b *FormatChangeStatusApplyConfiguration) WithGroup(value string) *FormatChangeStatusApplyConfiguration {
+	b.Group = &value
+	return b
+}
+
+// WithSubscriptions sets the Subscriptions field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Subscriptions field is set to the value of the last call.
+func (b *FormatChangeStatusApplyConfiguration) WithSubscriptions(value *AffectedSubscriptionsApplyConfiguration) *FormatChangeStatusApplyConfiguration {
+	b.Subscriptions = value
+	return b
+}
+
+// WithRepair sets the Repair field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Repair field is set to the value of the last call.
+func (b *FormatChangeStatusApplyConfiguration) WithRepair(value *ProposedRepairApplyConfiguration) *FormatChangeStatusApplyConfiguration {
+	b.Repair = value
 	return b
 }

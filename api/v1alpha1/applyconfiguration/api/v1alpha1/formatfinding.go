@@ -14,8 +14,18 @@ type FormatFindingApplyConfiguration struct {
 	Code *string `json:"code,omitempty"`
 	// Path of what differs: a column or a field.
 	Path *string `json:"path,omitempty"`
+	// Class of the difference, for example BREAKING-silent.
+	Class *string `json:"class,omitempty"`
 	// Sentence explains it.
 	Sentence *string `json:"sentence,omitempty"`
+	// Before and After describe the values, with samples unless
+	// spec.formatPolicy.redact of the FeedSource leaves them out.
+	Before *string `json:"before,omitempty"`
+	After  *string `json:"after,omitempty"`
+	// Fields of the events that are affected.
+	Fields []string `json:"fields,omitempty"`
+	// Evidence is what it rests on, in words.
+	Evidence *string `json:"evidence,omitempty"`
 	// Breaking tells that records would be lost or misread.
 	Breaking *bool `json:"breaking,omitempty"`
 }
@@ -42,11 +52,53 @@ func (b *FormatFindingApplyConfiguration) WithPath(value string) *FormatFindingA
 	return b
 }
 
+// WithClass sets the Class field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Class field is set to the value of the last call.
+func (b *FormatFindingApplyConfiguration) WithClass(value string) *FormatFindingApplyConfiguration {
+	b.Class = &value
+	return b
+}
+
 // WithSentence sets the Sentence field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Sentence field is set to the value of the last call.
 func (b *FormatFindingApplyConfiguration) WithSentence(value string) *FormatFindingApplyConfiguration {
 	b.Sentence = &value
+	return b
+}
+
+// WithBefore sets the Before field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Before field is set to the value of the last call.
+func (b *FormatFindingApplyConfiguration) WithBefore(value string) *FormatFindingApplyConfiguration {
+	b.Before = &value
+	return b
+}
+
+// WithAfter sets the After field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the After field is set to the value of the last call.
+func (b *FormatFindingApplyConfiguration) WithAfter(value string) *FormatFindingApplyConfiguration {
+	b.After = &value
+	return b
+}
+
+// WithFields adds the given value to the Fields field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Fields field.
+func (b *FormatFindingApplyConfiguration) WithFields(values ...string) *FormatFindingApplyConfiguration {
+	for i := range values {
+		b.Fields = append(b.Fields, values[i])
+	}
+	return b
+}
+
+// WithEvidence sets the Evidence field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Evidence field is set to the value of the last call.
+func (b *FormatFindingApplyConfiguration) WithEvidence(value string) *FormatFindingApplyConfiguration {
+	b.Evidence = &value
 	return b
 }
 

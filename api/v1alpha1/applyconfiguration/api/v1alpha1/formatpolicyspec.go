@@ -12,11 +12,33 @@ import (
 // FormatPolicySpecApplyConfiguration represents a declarative configuration of the FormatPolicySpec type for use
 // with apply.
 //
-// FormatPolicySpec says what happens on drift. Compatible changes always pass.
+// FormatPolicySpec says what happens on drift, by the class of the change. Of
+// several differences the worst decides; a class that is not listed is held.
+// Changes of the looks alone always pass.
 type FormatPolicySpecApplyConfiguration struct {
-	// OnBreaking is what happens to a payload whose change would break the
-	// mapping.
+	// OnBreaking is for a change that would break the mapping: what cannot be read
+	// any more, or would be read wrongly.
 	OnBreaking *apiv1alpha1.FormatAction `json:"onBreaking,omitempty"`
+	// OnDegraded is for a payload of which a part is damaged or missing.
+	OnDegraded *apiv1alpha1.FormatAction `json:"onDegraded,omitempty"`
+	// OnWidening is for columns that hold other kinds of values besides the usual.
+	OnWidening *apiv1alpha1.FormatAction `json:"onWidening,omitempty"`
+	// OnAdditive is for new columns and keys that no rule uses yet.
+	OnAdditive *apiv1alpha1.FormatAction `json:"onAdditive,omitempty"`
+	// OnSemantic is for values that look as before and seem to mean something else.
+	OnSemantic *apiv1alpha1.FormatAction `json:"onSemantic,omitempty"`
+	// OnAnomaly is for unusual amounts without a cause in the structure.
+	OnAnomaly *apiv1alpha1.FormatAction `json:"onAnomaly,omitempty"`
+	// OnRetired is for a notice that the feed was given up. Retire emits nothing of
+	// it and says so in the conditions; collecting goes on.
+	OnRetired *apiv1alpha1.FormatAction `json:"onRetired,omitempty"`
+	// Repair says what becomes of a changed Parser that would read what is held.
+	// Automatic applies it when it is safe, at most once a day, and not if it would
+	// change another feed that is well.
+	Repair *apiv1alpha1.RepairMode `json:"repair,omitempty"`
+	// Redact leaves values of the feed out of statuses, events, FormatChanges and
+	// logs. Names of columns stay.
+	Redact *bool `json:"redact,omitempty"`
 }
 
 // FormatPolicySpecApplyConfiguration constructs a declarative configuration of the FormatPolicySpec type for use with
@@ -30,5 +52,69 @@ func FormatPolicySpec() *FormatPolicySpecApplyConfiguration {
 // If called multiple times, the OnBreaking field is set to the value of the last call.
 func (b *FormatPolicySpecApplyConfiguration) WithOnBreaking(value apiv1alpha1.FormatAction) *FormatPolicySpecApplyConfiguration {
 	b.OnBreaking = &value
+	return b
+}
+
+// WithOnDegraded sets the OnDegraded field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnDegraded field is set to the value of the last call.
+func (b *FormatPolicySpecApplyConfiguration) WithOnDegraded(value apiv1alpha1.FormatAction) *FormatPolicySpecApplyConfiguration {
+	b.OnDegraded = &value
+	return b
+}
+
+// WithOnWidening sets the OnWidening field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnWidening field is set to the value of the last call.
+func (b *FormatPolicySpecApplyConfiguration) WithOnWidening(value apiv1alpha1.FormatAction) *FormatPolicySpecApplyConfiguration {
+	b.OnWidening = &value
+	return b
+}
+
+// WithOnAdditive sets the OnAdditive field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnAdditive field is set to the value of the last call.
+func (b *FormatPolicySpecApplyConfiguration) WithOnAdditive(value apiv1alpha1.FormatAction) *FormatPolicySpecApplyConfiguration {
+	b.OnAdditive = &value
+	return b
+}
+
+// WithOnSemantic sets the OnSemantic field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnSemantic field is set to the value of the last call.
+func (b *FormatPolicySpecApplyConfiguration) WithOnSemantic(value apiv1alpha1.FormatAction) *FormatPolicySpecApplyConfiguration {
+	b.OnSemantic = &value
+	return b
+}
+
+// WithOnAnomaly sets the OnAnomaly field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnAnomaly field is set to the value of the last call.
+func (b *FormatPolicySpecApplyConfiguration) WithOnAnomaly(value apiv1alpha1.FormatAction) *FormatPolicySpecApplyConfiguration {
+	b.OnAnomaly = &value
+	return b
+}
+
+// WithOnRetired sets the OnRetired field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnRetired field is set to the value of the last call.
+func (b *FormatPolicySpecApplyConfiguration) WithOnRetired(value apiv1alpha1.FormatAction) *FormatPolicySpecApplyConfiguration {
+	b.OnRetired = &value
+	return b
+}
+
+// WithRepair sets the Repair field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Repair field is set to the value of the last call.
+func (b *FormatPolicySpecApplyConfiguration) WithRepair(value apiv1alpha1.RepairMode) *FormatPolicySpecApplyConfiguration {
+	b.Repair = &value
+	return b
+}
+
+// WithRedact sets the Redact field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Redact field is set to the value of the last call.
+func (b *FormatPolicySpecApplyConfiguration) WithRedact(value bool) *FormatPolicySpecApplyConfiguration {
+	b.Redact = &value
 	return b
 }
