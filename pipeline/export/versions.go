@@ -154,14 +154,19 @@ func (s *Stage) edition(w http.ResponseWriter, v *served, t target) (*contract.E
 	l, now := v.lines[t.format], s.now()
 	e := l.Current(now)
 	if t.version != "" {
-		if e = l.Find(t.version, now); e == nil {
-			var known []string
-			for _, x := range l.Editions {
-				known = append(known, x.Text)
-			}
-			return nil, problemf(http.StatusNotFound, codeUnknownVersion, "there is no version %s of the format %s; there are %s",
-				shown(t.version), t.format, strings.Join(known, ", "))
+		e = l.Find(t.version, now)
+	}
+	if e == nil {
+		var known []string
+		for _, x := range l.Editions {
+			known = append(known, x.Text)
 		}
+		if t.version == "" {
+			return nil, problemf(http.StatusNotFound, codeUnknownVersion,
+				"the format %s is to be tried only: put /v<version> before the path, with one of %s", t.format, strings.Join(known, ", "))
+		}
+		return nil, problemf(http.StatusNotFound, codeUnknownVersion, "there is no version %s of the format %s; there are %s",
+			shown(t.version), t.format, strings.Join(known, ", "))
 	}
 	announce(w.Header(), l, e, t)
 	if t.document == "" && l.Status(e, now) == contract.Retired {

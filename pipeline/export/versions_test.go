@@ -332,6 +332,18 @@ func TestManifestsAreForTheSubscriberOnly(t *testing.T) {
 	}
 }
 
+func TestAFormatThatIsAPreviewOnlyNeedsItsVersion(t *testing.T) {
+	f := newFixture(t)
+	f.configure(versioned(t, "acme", "acme", `[{version: "1", formats: [csv]}, {version: "2", preview: true}]`))
+	for path, want := range map[string]int{"/report/inside.json": 404, "/report/inside.json/manifest.json": 404, "/v2/report/inside.json": 200,
+		"/v2/report/inside.json/manifest.json": 200, "/report/inside.csv": 200} {
+		r := f.get("/s/acme"+path+"?"+since, acmeToken)
+		if r.StatusCode != want || want == 404 && r.problemOf(t).Code != codeUnknownVersion {
+			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
+		}
+	}
+}
+
 func TestTheStreamHasAVersion(t *testing.T) {
 	f := standard(t)
 	for _, path := range []string{"/stream", "/v1/stream", "/v1.0.0/stream?zone=inside"} {

@@ -99,15 +99,21 @@ func (e *Edition) preview(now time.Time) bool {
 }
 
 // Current is the edition that the address without a version gives: the greatest
-// that has begun and not ended. Where there is none, as when the last one with this
-// format has ended, it is the last one.
+// that has begun and not ended. Where the format has ended it is the greatest that
+// did, and nil where it has not begun.
 func (l *Line) Current(now time.Time) *Edition {
+	var last *Edition
 	for _, e := range slices.Backward(l.Editions) {
-		if !e.ended(now) && !e.preview(now) {
+		switch {
+		case e.ended(now):
+			if last == nil {
+				last = e
+			}
+		case !e.preview(now):
 			return e
 		}
 	}
-	return l.Editions[len(l.Editions)-1]
+	return last
 }
 
 // Find is the edition of an address: of 2.1 the greatest with these numbers, those

@@ -85,6 +85,13 @@ func TestTheCurrentVersionAndTheOneOfAnAddress(t *testing.T) {
 	if e := LineOf(a, format.JSON).Current(now); e.Text != "2.1" {
 		t.Errorf("json: %s", e.Text)
 	}
+	if e := LineOf(api(t, `[{version: "1", formats: [csv]}, {version: "2", preview: true}]`), format.JSON).Current(now); e != nil {
+		t.Errorf("a preview is current: %+v", e)
+	}
+	ended := LineOf(api(t, `[{version: "1", deprecated: "2025-01-01T00:00:00Z", sunset: "2026-01-01T00:00:00Z", successor: "2"}, {version: "2", formats: [csv]}]`), format.JSON)
+	if e := ended.Current(now); e == nil || ended.Status(e, now) != Retired {
+		t.Errorf("a format that ended: %+v", e)
+	}
 	if l := LineOf(api(t, `[{version: "1", formats: [csv]}]`), format.JSON); l != nil {
 		t.Errorf("%+v", l)
 	}
