@@ -62,6 +62,9 @@ func (s *Stage) index(w http.ResponseWriter, r *http.Request, v *served) *proble
 		iz := indexZone{Zone: z}
 		if v.api != nil {
 			for _, f := range v.formats() {
+				if v.lines[f].Current(s.now()) == nil {
+					continue // only a preview has it
+				}
 				iz.URLs = append(iz.URLs, zonePath(z)[1:]+"."+f)
 			}
 		}

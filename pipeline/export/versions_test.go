@@ -342,6 +342,9 @@ func TestAFormatThatIsAPreviewOnlyNeedsItsVersion(t *testing.T) {
 			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
 		}
 	}
+	if r := f.get("/s/acme/", acmeToken); strings.Contains(r.body, "inside.json") || !strings.Contains(r.body, "inside.csv") {
+		t.Errorf("the index offers %s", r.body)
+	}
 }
 
 func TestTheStreamHasAVersion(t *testing.T) {
