@@ -49,7 +49,11 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 	}{
 		{
 			"the publisher says that the feed is over", bareLines, []string{rows(40, "$a")}, "# This list has been discontinued, see https://example.org/\n",
-			drift.CodeRetired, `The feed has no records any more; the publisher says "This list has been discontinued, see https://example.org/".`, drift.ClassRetired,
+			drift.CodeRetired, `The feed has no records any more; the publisher says "This list has been discontinued, see https://example.org".`, drift.ClassRetired,
+		},
+		{
+			"a comment among others says so", withHeader, []string{header + rows(40, "$t,$a,$p,online,$m")}, "##########\n# Example   #\n#\n# The list has been deprecated on 2025-01-03\n#\n",
+			drift.CodeRetired, `The feed has no records any more; the publisher says "The list has been deprecated on 2025-01-03".`, drift.ClassRetired,
 		},
 		{
 			"one line says so", bareLines, []string{rows(40, "$a")}, "This feed is no longer available\n",

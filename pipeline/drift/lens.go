@@ -162,7 +162,7 @@ func (l *Lens) Parse(ctx context.Context, r io.Reader, m parse.Meta, sink parse.
 		return parse.Stats{}, err
 	}
 	p.profile.Container, p.profile.Excerpt = sniff(head, p.profile.Declared, l.spec.Input.Charset)
-	p.profile.Head = cut(string(head[:min(len(head), maxHead)]), maxHead)
+	p.profile.Head = strings.ToValidUTF8(string(head[:min(len(head), maxHead)]), "\uFFFD")
 	p.arrived = m.Collected
 	meter := &meter{r: br}
 	stats, err := l.parser.Parse(ctx, meter, m, &countingSink{sink, p}, p)

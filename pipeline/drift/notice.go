@@ -48,7 +48,7 @@ func checkNotice(c *comparison) {
 			return
 		}
 	}
-	if errorMember.MatchString(now.Head) && len(now.Head) < maxHead &&
+	if errorMember.MatchString(now.Head) && now.Bytes < maxHead &&
 		(now.Unreadable != "" || now.Rejected > 0 || !now.anyValue() && !strings.Contains(now.Head, "[")) {
 		c.refuse(excerptOf([]byte(now.Head)))
 	}
@@ -81,7 +81,7 @@ func (c *comparison) had() string {
 
 // noticeIn is what a line says to people.
 func noticeIn(line string) string {
-	words := strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(line), "#;/*!-<> \t"))
+	words := strings.Trim(line, "#;/*!-<> \t\r")
 	if !strings.Contains(words, " ") && !errorWords.MatchString(words) && !retiredWords.MatchString(words) {
 		return ""
 	}
