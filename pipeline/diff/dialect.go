@@ -78,6 +78,10 @@ func (c *comparison) csvCauses(old, new *v1alpha1.CSVSpec, hard adder) {
 		hard(CodeComments, "", orNone(old.Comment), new.Comment, "There are comment lines now, that begin with %q; the first is %q.",
 			new.Comment, cut(c.is.Preamble[0], 80))
 	}
+	if old.SkipLines != new.SkipLines {
+		first := firstLine(c.new.Data, "")
+		hard(CodeComments, "", lines(int(old.SkipLines)), lines(int(new.SkipLines)), "There is something above the header now: %q.", first)
+	}
 	c.headerCause(c.headerOf(old), c.headerOf(new), hard)
 }
 

@@ -48,6 +48,9 @@ type Result struct {
 
 	// Spec is the Parser that the comparison was made with, and what Repair patches.
 	Spec *v1alpha1.ParserSpec `json:"-"`
+
+	// events and rejected are what Spec makes of the new payload.
+	events, rejected int64
 }
 
 // ErrOld says that the old payload is no measure: nothing can be read in it.
@@ -89,31 +92,74 @@ func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error)
 		packing = append(packing, *f)
 	}
 	if bytes.Equal(old.Data, new.Data) {
-		return r.finish(packing), nil
+		return c.same(r.finish(packing))
 	}
 	found, err := c.compare()
 	if err != nil {
 		return nil, err
 	}
 	r.finish(append(packing, found...))
+	if c.now != nil {
+		r.events, r.rejected = c.now.Events, c.now.Rejected
+	}
 	if r.Breaking {
 		err = r.mend(ctx, old, new)
 	}
 	return r, err
 }
 
+// same is the result for the same bytes, which may be packed otherwise.
+func (c *comparison) same(r *Result) (*Result, error) {
+	if !r.Breaking {
+		return r, nil
+	}
+	lens, err := drift.NewLens(c.spec)
+	if err != nil {
+		return nil, fmt.Errorf("the Parser: %w", err)
+	}
+	now, err := learn(c.ctx, lens, c.new)
+	if err != nil {
+		return nil, err
+	}
+	r.events, r.rejected = now.Events, now.Rejected
+	return r, r.mend(c.ctx, c.old, c.new)
+}
+
 // mend looks for the change of the Parser that reads the new payload.
 func (r *Result) mend(ctx context.Context, old, new *Payload) error {
 	found, err := repair.Search(ctx, &repair.Problem{Spec: r.Spec, Findings: r.Findings,
 		Good: old.Data, GoodMeta: old.Meta, Bad: new.Data, BadMeta: new.Meta})
-	if err != nil || len(found) == 0 {
+	switch {
+	case err != nil:
 		return err
+	case len(found) > 0:
+		r.Repair = &found[0].Repair
+	case r.events > 0 && r.rejected == 0 && !slices.ContainsFunc(r.Findings, needsParser):
+		r.Repair = &status.Repair{Changes: []string{}, Confidence: 0.95, Safe: true, Events: r.events}
+		if slices.ContainsFunc(r.Findings, func(f status.Finding) bool {
+			return f.Code == drift.CodeColumnInserted || f.Code == drift.CodeHeaderReordered
+		}) {
+			r.Repair.Changes = append(r.Repair.Changes, "Read the columns by the names that the comment gives them, as a Parser with header: Commented does.")
+		}
+	default:
+		return nil
 	}
-	r.Repair = &found[0].Repair
-	if new.Packed != "" && old.Packed == "" {
+	if new.Packed != "" && old.Packed != new.Packed {
 		r.Repair.Changes = append([]string{fmt.Sprintf("Unpack the payload, which is %s (FeedSource.spec.unpack).", article(new.Packed))}, r.Repair.Changes...)
 	}
 	return nil
+}
+
+// needsParser tells whether a finding is one that only another Parser mends; not so
+// how the file is packed, and where columns stand that have names.
+func needsParser(f status.Finding) bool {
+	switch f.Code {
+	case drift.CodeContainer:
+		return !slices.ContainsFunc(magics, func(m magic) bool { return m.name == f.After || m.name == f.Before })
+	case drift.CodeColumnInserted, drift.CodeHeaderReordered:
+		return false
+	}
+	return f.Breaking
 }
 
 func sample(p *Payload) infer.Sample {
@@ -165,7 +211,11 @@ func (c *comparison) readNew() *infer.Reading {
 	if onlyComments(c.new.Data, c.comment()) {
 		return nil
 	}
-	r, err := infer.ReadingOf(sample(c.new))
+	names := make([]string, 0, len(c.base.Inputs))
+	for _, in := range c.base.Inputs {
+		names = append(names, in.Name)
+	}
+	r, err := repair.Read(sample(c.new), &c.spec.Input, names)
 	if err != nil { // the findings tell it
 		return nil
 	}

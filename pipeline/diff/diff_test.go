@@ -4,10 +4,16 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
+	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/parse"
 )
 
 // transition is how a payload of a feed changed.
@@ -179,17 +185,20 @@ func TestTransitionsAreTold(t *testing.T) {
 	}
 }
 
+var meta = parse.Meta{Source: "example.c2", Collected: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC), TLP: event.TLPAmber, Restriction: event.RestrictionNeedToKnow}
+
+func open(t *testing.T, payload string) *Payload {
+	t.Helper()
+	p, err := Open(context.Background(), "payload", strings.NewReader(payload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 func compared(t *testing.T, old, now string) *Result {
 	t.Helper()
-	a, err := Open(context.Background(), "old", strings.NewReader(old))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := Open(context.Background(), "new", strings.NewReader(now))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := Compare(context.Background(), a, b, Options{})
+	r, err := Compare(context.Background(), open(t, old), open(t, now), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,5 +233,118 @@ func TestSameFormatsAreSilent(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A change that breaks comes with its repair where one is known.
+func TestChangesComeWithTheirRepair(t *testing.T) {
+	for _, x := range []struct {
+		name, old, new string
+		// patch is part of the repair's; changes part of what it says.
+		patch, changes string
+		safe           bool
+	}{
+		{"renamed", "ip,response_length,time\n" + rows("192.0.2.{n},12{n},2026-01-{d}\n", 1, 9), "ip,response_size,time\n" + rows("192.0.2.{n},12{n},2026-01-{d}\n", 1, 9),
+			`["response_length","response_size"]`, "response_size", false},
+		{"delimiter", c2Head + rows(c2Row, 1, 9), strings.ReplaceAll(c2Head+rows(c2Row, 1, 9), ",", ";"), `{"delimiter":";"}`, "delimiter", false},
+		{"comment on top", c2Head + rows(c2Row, 1, 9), "# terms of use\n" + c2Head + rows(c2Row, 1, 9), `{"comment":"#"}`, "comments", true},
+		{"no header, column inserted", rows(bareRow, 1, 9), rows("192.0.2.{n},DE,2026-01-{d} {h}:00:00,scan,7\n", 1, 9), `"columns":["ip","column_2","time"`, "The columns are", false},
+		{"header in a comment, column inserted", feodoHead + rows(feodoRow, 1, 7), "# Firstseen,DstIP,DstPort,LastOnline,Malware\n" + rows("2026-01-{d} {h}:00:00,192.0.2.{n},443,2026-01-{d},Heodo\n", 1, 7),
+			"", "by the names", true},
+		{"packed", c2Head + rows(c2Row, 1, 9), gz(c2Head + rows(c2Row, 1, 9)), "", "Unpack", true},
+		{"packed, and renamed", c2Head + rows(c2Row, 1, 9), gz("first_seen,ip,port,family\n" + rows(c2Row, 1, 9)), `["malware","family"]`, "Unpack", false},
+		{"key renamed", rows(ndRow, 1, 9), rows(strings.Replace(ndRow, `"ip"`, `"ip_address"`, 1), 1, 9), `["ip","ip_address"]`, "ip_address", false},
+		{"records elsewhere", `{"data":[` + rows(kevRow, 1, 8) + kevTail[:len(kevTail)-2] + "]}", `{"result":{"items":[` + rows(kevRow, 1, 8) + kevTail[:len(kevTail)-2] + "]}}",
+			`"records":"result.items"`, "result.items", false},
+		{"JSON lines instead of a list", dropHead + rows(dropRow, 1, 9), rows(`{"cidr":"192.0.{n}.0/24","sblid":"SBL10{n}"}`+"\n", 1, 9) + `{"type":"metadata","records":8}` + "\n",
+			`"jsonLines":{}`, "JSON lines", false},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			r := compared(t, x.old, x.new)
+			if !r.Breaking || r.Repair == nil {
+				t.Fatalf("breaking %v, repair %v", r.Breaking, r.Repair)
+			}
+			if !strings.Contains(r.Repair.Patch, x.patch) || x.patch == "" && r.Repair.Patch != "" || r.Repair.Safe != x.safe ||
+				!strings.Contains(strings.Join(r.Repair.Changes, " "), x.changes) || r.Repair.Events == 0 {
+				t.Errorf("%+v", r.Repair)
+			}
+		})
+	}
+}
+
+func TestAFeedThatIsOverIsRetired(t *testing.T) {
+	r := compared(t, "# list\n"+rows("192.0.2.{n}\n", 1, 9), "# list\n# This list is deprecated and no longer updated.\n")
+	if r.Class != drift.ClassRetired || !r.Breaking || r.Repair != nil {
+		t.Errorf("%+v", r)
+	}
+}
+
+// With a Parser, what no rule reads breaks nothing.
+func TestAParserDecidesWhatIsRead(t *testing.T) {
+	spec := &v1alpha1.ParserSpec{Input: v1alpha1.InputSpec{CSV: &v1alpha1.CSVSpec{}}, Constants: map[string]string{"category": "cnc"},
+		Mapping: []v1alpha1.MappingRule{{Field: "ip", From: []string{"ip"}, Required: true}}}
+	old := c2Head + rows(c2Row, 1, 9)
+	for _, x := range []struct {
+		new      string
+		breaking bool
+	}{
+		{"first_seen,ip,port,family\n" + rows(c2Row, 1, 9), false},
+		{"first_seen,address,port,malware\n" + rows(c2Row, 1, 9), true},
+	} {
+		r, err := Compare(context.Background(), open(t, old), open(t, x.new), Options{Spec: spec})
+		if err != nil || r.Breaking != x.breaking || len(r.Findings) == 0 {
+			t.Errorf("%v, %+v", err, r)
+		}
+	}
+}
+
+func TestWhatHasNoRecordsIsNoMeasure(t *testing.T) {
+	_, err := Compare(context.Background(), open(t, ""), open(t, c2Head), Options{})
+	if !errors.Is(err, ErrOld) {
+		t.Error(err)
+	}
+}
+
+func FuzzCompare(f *testing.F) {
+	for _, x := range transitions {
+		f.Add([]byte(x.old), []byte(x.new))
+	}
+	f.Fuzz(func(t *testing.T, old, now []byte) {
+		if len(old) > 4<<10 || len(now) > 4<<10 {
+			t.Skip()
+		}
+		a, err := Open(context.Background(), "old", bytes.NewReader(old))
+		if err != nil {
+			return
+		}
+		b, err := Open(context.Background(), "new", bytes.NewReader(now))
+		if err != nil {
+			return
+		}
+		r, err := Compare(context.Background(), a, b, Options{})
+		if err != nil {
+			return
+		}
+		if len(r.Findings) > maxFindings || r.Findings == nil || (r.Class == "") != (len(r.Findings) == 0) {
+			t.Errorf("class %q, %d findings", r.Class, len(r.Findings))
+		}
+		if bytes.Equal(old, now) && len(r.Findings) > 0 {
+			t.Errorf("the same bytes differ: %+v", r.Findings)
+		}
+		for i := range r.Findings {
+			if f := &r.Findings[i]; f.Sentence == "" || !utf8.ValidString(f.Sentence+f.Before+f.After) || len(f.Sentence) > 4<<10 {
+				t.Errorf("%+v", f)
+			}
+		}
+	})
+}
+
+func BenchmarkCompare(b *testing.B) {
+	old, now := &Payload{Data: []byte(c2Head + rows(c2Row, 1, 2000)), Meta: meta}, &Payload{Data: []byte(c2Head + rows(c2Row, 500, 2500)), Meta: meta}
+	b.SetBytes(int64(len(old.Data) + len(now.Data)))
+	for b.Loop() {
+		if r, err := Compare(context.Background(), old, now, Options{}); err != nil || r.Breaking {
+			b.Fatal(err, r)
+		}
 	}
 }

@@ -66,7 +66,9 @@ func Open(ctx context.Context, name string, r io.Reader) (*Payload, error) {
 	return p, nil
 }
 
-var magics = []struct{ magic, name string }{
+type magic struct{ magic, name string }
+
+var magics = []magic{
 	{"PK\x03\x04", "zip"},
 	{"PK\x05\x06", "zip"},
 	{"\x1f\x8b\x08", "gzip"},

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +61,76 @@ func Dialect(in *v1alpha1.InputSpec, to *infer.Reading, columns []string) v1alph
 		}
 	}
 	return out
+}
+
+// maxAbove is how many lines may stand above a header that is known.
+const maxAbove = 10
+
+// Read finds out how a payload is read, knowing how payloads of the feed were and the
+// names of their columns: a line of them is the header, although the names may look
+// like values and other lines may stand above it.
+func Read(s infer.Sample, prior *v1alpha1.InputSpec, names []string) (*infer.Reading, error) {
+	r, err := infer.ReadingOf(s)
+	if err != nil {
+		return nil, err
+	}
+	var csv *v1alpha1.CSVSpec
+	switch {
+	case r.Spec.Input.CSV != nil && r.Spec.Input.CSV.Header == v1alpha1.HeaderNone:
+		csv = r.Spec.Input.CSV.DeepCopy()
+	case prior.CSV != nil && headerOf(prior.CSV) == v1alpha1.HeaderFirst && known(r.Names, names) < 2:
+		csv = prior.CSV.DeepCopy()
+	default:
+		return r, nil
+	}
+	cells, above := headerAmong(s.Data, delimiter(csv), r.Comment, names)
+	if cells == nil {
+		return r, nil
+	}
+	csv.Header, csv.Columns, csv.SkipLines, csv.Comment = "", nil, int32(above), r.Comment //nolint:gosec // maxAbove at most
+	out := *r
+	out.Spec = r.Spec.DeepCopy()
+	out.Name = fmt.Sprintf("CSV with the delimiter %q", delimiter(csv))
+	out.Spec.Input = v1alpha1.InputSpec{CSV: csv, Charset: r.Charset}
+	out.Spec.Mapping, out.Spec.Skip, out.Spec.Explode = nil, nil, nil
+	out.Names, out.Columns = cells, cells
+	return &out, nil
+}
+
+// headerAmong finds the line that has the names, and how many lines that are no
+// comments stand above it.
+func headerAmong(data []byte, delimiter, comment string, names []string) (cells []string, above int) {
+	at := -1
+	for line := range bytes.Lines(data[:min(len(data), 64<<10)]) {
+		if at++; at > maxAbove {
+			break
+		}
+		text := strings.TrimSpace(strings.TrimPrefix(string(line), "\ufeff"))
+		if text == "" || comment != "" && strings.HasPrefix(text, comment) {
+			continue
+		}
+		cells = cells[:0]
+		for cell := range strings.SplitSeq(text, delimiter) {
+			cells = append(cells, strings.Trim(strings.TrimSpace(cell), `"`))
+		}
+		if n := known(cells, names); n >= 2 && n*2 >= len(names) {
+			if above > 0 {
+				above = at // lines are counted as they stand
+			}
+			return cells, above
+		}
+		above++
+	}
+	return nil, 0
+}
+
+func known(cells, names []string) (n int) {
+	for _, name := range names {
+		if slices.Contains(cells, name) {
+			n++
+		}
+	}
+	return n
 }
 
 // areValues tells whether what stands where names should are values.

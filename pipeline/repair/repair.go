@@ -69,6 +69,8 @@ type search struct {
 	window    [2]time.Time
 	tolerable float64 // share of rejected records
 	goodSum   []byte
+	// fine: the Parser as it is reads the held payload as it should.
+	fine bool
 }
 
 // Search returns proposals, the best first; none if nothing mends it. An error is
@@ -86,14 +88,14 @@ func Search(ctx context.Context, p *Problem) ([]Proposal, error) {
 		return nil, err
 	}
 	s.unpack(ctx)
-	if s.is, err = infer.ReadingOf(infer.Sample{Data: s.bad, URL: s.meta.URL, Filename: s.meta.Filename, ContentType: s.meta.ContentType}); err != nil {
+	if s.is, err = Read(infer.Sample{Data: s.bad, URL: s.meta.URL, Filename: s.meta.Filename, ContentType: s.meta.ContentType}, &s.spec.Input, s.used); err != nil {
 		s.is = nil // then its input cannot be changed
 	}
 	var found []Proposal
 	for _, start := range s.starts() {
 		more, err := start.solve(ctx)
-		if err != nil {
-			return nil, err
+		if err != nil || s.fine {
+			return nil, err // what changed is nothing that a Parser could mend
 		}
 		found = append(found, more...)
 	}
@@ -106,7 +108,7 @@ func clipBytes(b []byte) []byte { return b[:min(len(b), MaxBytes)] }
 // be wrong about the first is told by how good the second is.
 func ranked(found []Proposal) []Proposal {
 	slices.SortStableFunc(found, func(a, b Proposal) int {
-		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(len(a.Changes), len(b.Changes)), cmp.Compare(len(a.Patch), len(b.Patch)))
+		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(safety(&b), safety(&a)), cmp.Compare(len(a.Changes), len(b.Changes)), cmp.Compare(len(a.Patch), len(b.Patch)))
 	})
 	seen := map[string]bool{}
 	found = slices.DeleteFunc(found, func(p Proposal) bool {
@@ -115,6 +117,13 @@ func ranked(found []Proposal) []Proposal {
 		return dup
 	})
 	return found[:min(len(found), maxProposals)]
+}
+
+func safety(p *Proposal) int {
+	if p.Safe {
+		return 1
+	}
+	return 0
 }
 
 // learnGood learns what the Parser made of the payload before.

@@ -129,7 +129,7 @@ func compare(old, new *column) (p pair) {
 		add(weightName, p.name)
 	}
 	if len(old.values) > 0 && len(new.values) > 0 {
-		add(weightKind, 1-divergence(old.kinds, new.kinds))
+		add(weightKind, likeKinds(old, new))
 		add(weightShape, shape(old, new))
 		p.overlap, p.known = overlap(old, new), true
 		add(weightOverlap, p.overlap)
@@ -156,6 +156,16 @@ func fits(old, new *column) bool {
 		}
 	}
 	return new.share(group) >= 0.5
+}
+
+// likeKinds compares the kinds of two columns. What has a telling kind in common is
+// alike, whatever else it may be: times in seconds are numbers, too.
+func likeKinds(a, b *column) float64 {
+	s := 1 - divergence(a.kinds, b.kinds)
+	if a.telling&b.telling != 0 {
+		s = max(s, 0.8)
+	}
+	return s
 }
 
 // divergence is that of Jensen and Shannon between the shares of kinds, between 0 and

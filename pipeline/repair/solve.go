@@ -191,6 +191,9 @@ func (t *trial) match(bad []*column, profile *drift.Profile, foreign bool, banne
 			gone[c.name] = true
 			continue
 		}
+		if list, ok := strings.CutSuffix(to, "[0]"); ok && t.within(c.name, map[string]bool{c.name + "[0]": true}) {
+			to = list // a list, as before
+		}
 		t.renames[c.name] = to
 		first[c.name] = strings.HasPrefix(to, c.name+"[") || strings.HasPrefix(to, c.name+".") // what is there in its place is no value
 		t.safe = false
@@ -398,7 +401,7 @@ func inPlace(old, bad []*column, declared []string) bool {
 		if len(a.values) == 0 || len(b.values) == 0 {
 			continue
 		}
-		if !fits(a, b) || 1-divergence(a.kinds, b.kinds) < 0.7 || !b.unnamed && !a.unnamed && nameScore(a.name, b.name) < sureName {
+		if !fits(a, b) || likeKinds(a, b) < 0.7 || !b.unnamed && !a.unnamed && nameScore(a.name, b.name) < sureName {
 			return false
 		}
 		here := overlap(a, b)

@@ -228,9 +228,10 @@ func (t *trial) resplit(ctx context.Context) error {
 }
 
 // listed tells whether some values are lists whose parts are of one telling kind, and
-// the others are single values of it.
+// others shorter ones or single values of it: what has the same number of parts
+// everywhere is columns.
 func listed(values []string, separator string) bool {
-	lists := 0
+	lists := map[int]bool{}
 	for _, v := range values {
 		if v == "" || v[0] == '[' || v[0] == '{' {
 			return false
@@ -241,11 +242,9 @@ func listed(values []string, separator string) bool {
 				return false
 			}
 		}
-		if len(parts) > 1 {
-			lists++
-		}
+		lists[len(parts)] = true
 	}
-	return lists > 0
+	return len(lists) > 1
 }
 
 func has(values []string, s string) bool {

@@ -112,6 +112,7 @@ func (t *trial) finish(ctx context.Context) (*Proposal, error) {
 	}
 	patch, err := mergePatch(t.search.spec, t.spec)
 	if err != nil || patch == "" && t.packed == "" {
+		t.fine = t.fine || err == nil && run.rejected == 0
 		return nil, err
 	}
 	if patch != "" {
