@@ -52,24 +52,32 @@ func resolved(o *observed) metav1.Condition {
 	const kind = v1alpha1.ConditionResolved
 	was := meta.FindStatusCondition(o.change.Status.Conditions, kind)
 	switch {
-	case o.open() && !o.repaired.at.IsZero() && (o.change.Spec.Decision == "" || o.change.Spec.Decision == v1alpha1.DecisionRepair):
-		return condition.False(kind, v1alpha1.ReasonRepaired, "the Parser was changed, and the monitor tries what is held with it; what stays held needs another decision")
-	case o.open() && o.change.Spec.Decision == "" && o.monitor.Incident.Repair != nil:
-		return condition.False(kind, v1alpha1.ReasonAwaitingDecision, "set spec.decision to Repair, Adopt, Release or Discard")
-	case o.open() && o.change.Spec.Decision == "":
-		return condition.False(kind, v1alpha1.ReasonAwaitingDecision, "change the Parser, or set spec.decision to Adopt, Release or Discard")
-	case o.open() && o.mended != nil:
-		return condition.False(kind, v1alpha1.ReasonNotRepaired, o.mended.Error())
-	case o.open() && o.change.Spec.Decision == v1alpha1.DecisionRepair:
-		return condition.False(kind, v1alpha1.ReasonNotRepaired, o.repaired.refused)
 	case o.open():
-		return condition.False(kind, v1alpha1.ReasonDecided, "the monitor is carrying the decision out")
+		reason, message := waits(o)
+		return condition.False(kind, reason, message)
 	case o.monitor != nil:
 		return condition.True(kind, v1alpha1.ReasonResolved, "nothing is held for it")
 	case was != nil:
 		return *was
 	}
 	return metav1.Condition{}
+}
+
+// waits says what an open incident waits for.
+func waits(o *observed) (reason, message string) {
+	switch d := o.change.Spec.Decision; {
+	case !o.repaired.at.IsZero() && (d == "" || d == v1alpha1.DecisionRepair):
+		return v1alpha1.ReasonRepaired, "the Parser was changed, and the monitor tries what is held with it; what stays held needs another decision"
+	case d == "" && o.monitor.Incident.Repair != nil:
+		return v1alpha1.ReasonAwaitingDecision, "set spec.decision to Repair, Adopt, Release or Discard"
+	case d == "":
+		return v1alpha1.ReasonAwaitingDecision, "change the Parser, or set spec.decision to Adopt, Release or Discard"
+	case d == v1alpha1.DecisionRepair && o.mended != nil:
+		return v1alpha1.ReasonNotRepaired, o.mended.Error()
+	case d == v1alpha1.DecisionRepair:
+		return v1alpha1.ReasonNotRepaired, o.repaired.refused
+	}
+	return v1alpha1.ReasonDecided, "the monitor is carrying the decision out"
 }
 
 func describe(st *v1alpha1.FormatChangeStatus, o *observed) {
