@@ -157,7 +157,7 @@ func TestDraftsOfFreshFeeds(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		feeds []fresh
-	}{{"seen while rules were written", freshFeeds}, {"held out", heldOut}} {
+	}{{"seen while rules were written", freshFeeds}, {"held out", heldOut}, {"unseen", unseen}} {
 		t.Run(test.name, func(t *testing.T) {
 			var sum measured
 			for _, f := range test.feeds {
