@@ -275,8 +275,11 @@ func (d *drafting) askForName(all []proposal) []proposal {
 			best = all[i].column
 		}
 	}
+	used := func(c *column) bool {
+		return slices.ContainsFunc(all, func(p proposal) bool { return p.column == c && p.field != "extra" })
+	}
 	for _, c := range d.columns {
-		if best == nil && c.mayName() {
+		if best == nil && c.mayName() && !used(c) {
 			best = c
 		}
 	}
