@@ -148,7 +148,7 @@ func pairsOf(v, sep string) map[string]string {
 	}
 	for part := range strings.SplitSeq(strings.Trim(v, sep+" "), sep) {
 		m := pairLabel.FindStringSubmatch(part)
-		if m == nil || m[2] == ":" && strings.HasPrefix(m[3], "//") || kindsOf(part).strong() != 0 {
+		if m == nil || m[2] == ":" && strings.HasPrefix(m[3], "//") || kindsOf(part).strong() != 0 || kindsOf(m[1]).strong() != 0 {
 			return nil
 		}
 		out[m[1]] = m[2]

@@ -44,9 +44,17 @@ func endOf(words []string) end {
 	return noEnd
 }
 
-// relate turns remote and local around where another column has the machine that
-// a record is about: remote is then what it talks to.
+// relate says which end columns are about where the others tell: remote is what a
+// machine talks to if another column has the machine, and a victim is the source
+// if the server that it talks to is there too.
 func (d *drafting) relate() {
+	if d.hasAddressOf(set("c2 cnc controller sinkhole")) && d.hasAddressOf(set("victim")) {
+		for _, c := range d.columns {
+			if slices.Contains(c.words, "victim") || slices.Contains(c.parents, "victim") {
+				c.relative = sourceEnd
+			}
+		}
+	}
 	local, remote := set("local"), set("remote")
 	if !slices.ContainsFunc(d.columns, func(c *column) bool { return local.any(c.words) && c.nonNull > 0 }) || !d.hasPlainAddress(nil) {
 		return
@@ -59,6 +67,12 @@ func (d *drafting) relate() {
 			c.relative = sourceEnd
 		}
 	}
+}
+
+// hasAddressOf reports whether a column has addresses, and its name or object one of
+// the words.
+func (d *drafting) hasAddressOf(words wordsOf) bool {
+	return slices.ContainsFunc(d.columns, func(c *column) bool { return c.kindIs(ipKinds) && (words.any(c.words) || words.any(c.parents)) })
 }
 
 // disjoint reports whether no record has values of both columns: they are two

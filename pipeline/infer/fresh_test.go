@@ -94,8 +94,8 @@ func asks(d *Draft, field, value string, e map[string]string) bool {
 	})
 }
 
-// events are what a draft makes of the sample, flat.
-func (f *fresh) events(t *testing.T, d *Draft) []map[string]string {
+// rawEvents are what a draft makes of the sample.
+func (f *fresh) rawEvents(t *testing.T, d *Draft) []string {
 	t.Helper()
 	made := &drafting{text: &text{sample: &Sample{Data: []byte(f.sample), URL: f.url}}, spec: d.Parser.Spec}
 	for _, r := range d.Parser.Spec.Mapping {
@@ -105,8 +105,14 @@ func (f *fresh) events(t *testing.T, d *Draft) []map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return o.events
+}
+
+// events are what a draft makes of the sample, flat.
+func (f *fresh) events(t *testing.T, d *Draft) []map[string]string {
+	t.Helper()
 	var out []map[string]string
-	for _, e := range o.events {
+	for _, e := range f.rawEvents(t, d) {
 		var v map[string]any
 		if err := json.Unmarshal([]byte(e), &v); err != nil {
 			t.Fatal(err)
@@ -157,7 +163,7 @@ func TestDraftsOfFreshFeeds(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		feeds []fresh
-	}{{"seen while rules were written", freshFeeds}, {"held out", heldOut}} {
+	}{{"seen while rules were written", freshFeeds}, {"held out", heldOut}, {"unseen", unseen}} {
 		t.Run(test.name, func(t *testing.T) {
 			var sum measured
 			for _, f := range test.feeds {

@@ -275,8 +275,11 @@ func (d *drafting) askForName(all []proposal) []proposal {
 			best = all[i].column
 		}
 	}
+	used := func(c *column) bool {
+		return slices.ContainsFunc(all, func(p proposal) bool { return p.column == c && p.field != "extra" })
+	}
 	for _, c := range d.columns {
-		if best == nil && c.mayName() {
+		if best == nil && c.mayName() && !used(c) {
 			best = c
 		}
 	}
@@ -339,12 +342,20 @@ func (d *drafting) proposeFree(c *column) []proposal {
 	switch {
 	case len(c.parents) > 0 && reporterObjects[c.parents[len(c.parents)-1]]:
 		return nil
-	case set("title headline summary").only(w) && d.fields["cves"] == nil && d.aboutVulnerabilities():
+	case titleWords.only(w) && d.fields["cves"] == nil && d.aboutVulnerabilities() && !(w[0] == "summary" && d.hasTitle(c)):
 		return one("name", 0.65, "it is the title of what has CVE ids")
 	case set("name title threat headline").only(w), set("name title summary headline").any(w) && len(w) <= 2 && !set("file country as asn isp org user vendor product host domain city display").any(w):
 		return []proposal{{field: "name", confidence: 0.5, reason: "it may be the name of the threat", others: []string{"extra." + cleanKey(w, c.parents), "target"}}}
 	}
 	return nil
+}
+
+// titleWords name the title of an advisory or report.
+var titleWords = set("title headline summary")
+
+// hasTitle reports whether another column is the title, so that this one is not.
+func (d *drafting) hasTitle(not *column) bool {
+	return slices.ContainsFunc(d.columns, func(c *column) bool { return c != not && c.nonNull > 0 && set("title headline").only(c.words) })
 }
 
 // wordy is how many words a value has, on average.

@@ -163,8 +163,8 @@ func (s wordsOf) only(words []string) bool {
 
 // Words that publishers use in names of columns, by what they say.
 var (
-	sourceWords   = set("src source attacker client remote from offender origin peer bot infected saddr srcip sip scanner")
-	destWords     = set("dst dest destination target victim to daddr dstip dip sinkhole server honeypot sensor")
+	sourceWords   = set("src source attacker client remote from offender origin peer bot infected saddr srcip sip scanner reflector amplifier")
+	destWords     = set("dst dest destination target victim to daddr dstip dip sinkhole server honeypot sensor c2 cnc controller")
 	addressWords  = set("ip ips ipv4 ipv6 address addr ipaddr addresses host hosts srcip dstip")
 	portWords     = set("port ports dport sport dpt spt srcport dstport lport rport")
 	urlWords      = set("url urls uri link href")

@@ -140,6 +140,9 @@ func (d *drafting) proposeEmail(c *column) []proposal {
 func (d *drafting) proposeCVEs(c *column) []proposal {
 	p := proposal{field: "cves", confidence: 0.65, reason: "the values have CVE ids in them", keep: true,
 		rule: v1alpha1.MappingRule{Extract: `(?i)CVE-\d{4}-\d{4,}`}}
+	if titleWords.only(c.words) {
+		p.more = []v1alpha1.MappingRule{{Field: "name", From: []string{c.name}, Extract: `^.{1,255}`}}
+	}
 	for v := range c.distinct {
 		if len(cveInside.FindAllString(v, 2)) < 2 {
 			continue

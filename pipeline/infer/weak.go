@@ -60,7 +60,7 @@ func (d *drafting) proposeOfHost(c *column) []proposal {
 
 func (c *column) proposeCC() []proposal {
 	switch {
-	case countryWords.any(c.words) && !slices.Contains(c.words, "name"):
+	case countryWords.any(c.words) && !slices.Contains(c.words, "name"), set("code iso alpha2").any(c.words) && len(c.parents) > 0 && countryWords.any(c.parents[len(c.parents)-1:]):
 		return one("cc", 0.93, "the values are country codes")
 	case c.unnamed && c.share(drift.Bool) == 0:
 		return one("cc", 0.55, "the values may be country codes")

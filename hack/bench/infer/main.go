@@ -147,13 +147,8 @@ func report(results []*result, verbose bool) {
 	row("all", &all)
 	fmt.Printf("%d columns, %d of them fields of the event; %.1f ms a feed\n", sum(all.all), sum(all.fields), took.Seconds()*1000/float64(max(len(results), 1)))
 	fmt.Printf("category: right %.1f%%, asked %.1f%%, wrong %.1f%%\n", share(category, right), share(category, asked), share(category, wrong))
-	var kinds [4]int
-	for _, r := range results {
-		if r.failed == nil && r.listed {
-			kinds[r.kind]++
-		}
-	}
-	fmt.Printf("lists (%d): right %.1f%%, asked %.1f%%, missed %.1f%%, wrong %.1f%%\n", sum(kinds), share(kinds, right), share(kinds, asked), share(kinds, missed), share(kinds, wrong))
+	lists := kinds(results)
+	fmt.Printf("lists (%d): right %.1f%%, asked %.1f%%, missed %.1f%%, wrong %.1f%%\n", sum(lists), share(lists, right), share(lists, asked), share(lists, missed), share(lists, wrong))
 	more, events, questions := 0, 0, 0
 	for _, r := range results {
 		more, events, questions = more+r.more, events+r.events, questions+r.questions
@@ -161,6 +156,17 @@ func report(results []*result, verbose bool) {
 	fmt.Printf("records: %d events; %d more of records that the catalogue passes over\n", events, more)
 	fmt.Printf("questions: %.1f a feed\n", float64(questions)/float64(max(len(results), 1)))
 	worst(results, verbose)
+}
+
+// kinds counts, of the Parsers that one of both has as a Blacklist, those that both
+// have.
+func kinds(results []*result) (n [4]int) {
+	for _, r := range results {
+		if r.failed == nil && r.listed {
+			n[r.kind]++
+		}
+	}
+	return n
 }
 
 func sum(n [4]int) int { return n[0] + n[1] + n[2] + n[3] }
