@@ -186,7 +186,9 @@ func (t *text) commentedWords(n int) []string {
 					}
 				}
 			}
-			if len(cells) == n && known*2 >= n {
+			// "Expires: Tue, 09 Apr 2024" has two cells too.
+			said := slices.ContainsFunc(cells, func(c string) bool { return !likeLabel(c) || strings.Contains(c, ": ") })
+			if len(cells) == n && known*2 >= n && !said {
 				return cells
 			}
 		}
