@@ -12,8 +12,12 @@ import (
 )
 
 const (
-	lookAtAll = 1024 // records that are all looked at
-	lookEvery = 16   // one of so many afterwards
+	lookAtAll  = 128 // records that are all looked at
+	lookOften  = 2048
+	everyEight = 8  // one of so many up to lookOften
+	lookEvery  = 16 // and afterwards
+	// maxTimed is how many events are looked at for their times.
+	maxTimed = 512
 )
 
 // Profiler builds a Profile while a payload is parsed. It is the parse.Observer
@@ -81,7 +85,7 @@ func (p *Profiler) Record(r *parse.Record) { p.observe(r) }
 func (p *Profiler) observe(r record) {
 	p.profile.Records++
 	p.rerun.see(r, len(p.profile.Inputs), p.profile.Records)
-	if p.profile.Records > lookAtAll && p.profile.Records%lookEvery != 0 {
+	if n := p.profile.Records; n > lookAtAll && n%everyEight != 0 || n > lookOften && n%lookEvery != 0 {
 		return
 	}
 	p.profile.Looked++
@@ -183,7 +187,9 @@ func (p *Profiler) event(e *event.Event) {
 		return
 	}
 	p.profile.Dated++
-	p.times.add(e)
+	if p.profile.Dated <= maxTimed {
+		p.times.add(e)
+	}
 	if !p.dated || e.Time.After(p.newest) {
 		p.dated, p.newest = true, e.Time
 	}
