@@ -39,15 +39,16 @@ type Options struct {
 // Result is how the new payload differs from the old one.
 type Result struct {
 	// Class is the worst class among the findings, "" for none.
-	Class    string           `json:"class"`
-	Breaking bool             `json:"breaking"`
-	Findings []status.Finding `json:"findings"`
+	Class    string
+	Breaking bool
+	Findings []status.Finding
 	// Repair is the change of the Parser that reads the new payload, nil if none is
 	// needed or was found.
-	Repair *status.Repair `json:"repair"`
+	Repair *status.Repair
 
-	// Spec is the Parser that the comparison was made with, and what Repair patches.
-	Spec *v1alpha1.ParserSpec `json:"-"`
+	// Spec is the Parser that the comparison was made with, and what Repair patches;
+	// Mended what comes of it, nil if no patch is needed.
+	Spec, Mended *v1alpha1.ParserSpec
 
 	// events and rejected are what Spec makes of the new payload.
 	events, rejected int64
@@ -134,6 +135,9 @@ func (r *Result) mend(ctx context.Context, old, new *Payload) error {
 		return err
 	case len(found) > 0:
 		r.Repair = &found[0].Repair
+		if r.Repair.Patch != "" {
+			r.Mended = found[0].Spec
+		}
 	case r.events > 0 && r.rejected == 0 && !slices.ContainsFunc(r.Findings, needsParser):
 		r.Repair = &status.Repair{Changes: []string{}, Confidence: 0.95, Safe: true, Events: r.events}
 		if slices.ContainsFunc(r.Findings, func(f status.Finding) bool {
