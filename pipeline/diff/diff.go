@@ -59,7 +59,6 @@ var ErrOld = errors.New("nothing can be read in the old payload")
 
 // comparison is one Compare.
 type comparison struct {
-	ctx      context.Context
 	old, new *Payload
 	// given: a Parser decides what is read.
 	given bool
@@ -75,7 +74,7 @@ type comparison struct {
 // Compare compares two payloads. An error is about the old payload, the Parser or
 // ctx; that the new payload is unreadable is a finding.
 func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error) {
-	c := &comparison{ctx: ctx, old: old, new: new, given: o.Spec != nil, spec: o.Spec}
+	c := &comparison{old: old, new: new, given: o.Spec != nil, spec: o.Spec}
 	r := &Result{Findings: []status.Finding{}}
 	was, err := infer.ReadingOf(sample(old))
 	switch {
@@ -93,9 +92,9 @@ func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error)
 		packing = append(packing, *f)
 	}
 	if bytes.Equal(old.Data, new.Data) {
-		return c.same(r.finish(packing))
+		return c.same(ctx, r.finish(packing))
 	}
-	found, err := c.compare()
+	found, err := c.compare(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +109,7 @@ func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error)
 }
 
 // same is the result for the same bytes, which may be packed otherwise.
-func (c *comparison) same(r *Result) (*Result, error) {
+func (c *comparison) same(ctx context.Context, r *Result) (*Result, error) {
 	if !r.Breaking {
 		return r, nil
 	}
@@ -118,12 +117,12 @@ func (c *comparison) same(r *Result) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the Parser: %w", err)
 	}
-	now, err := learn(c.ctx, lens, c.new)
+	now, err := learn(ctx, lens, c.new)
 	if err != nil {
 		return nil, err
 	}
 	r.events, r.rejected = now.Events, now.Rejected
-	return r, r.mend(c.ctx, c.old, c.new)
+	return r, r.mend(ctx, c.old, c.new)
 }
 
 // mend looks for the change of the Parser that reads the new payload.
@@ -171,26 +170,15 @@ func sample(p *Payload) infer.Sample {
 }
 
 // compare looks at the insides.
-func (c *comparison) compare() ([]status.Finding, error) {
-	lens, err := drift.NewLens(c.spec)
+func (c *comparison) compare(ctx context.Context) ([]status.Finding, error) {
+	lens, err := c.learn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the Parser: %w", err)
-	}
-	learned, err := learn(c.ctx, lens, c.old)
-	if err != nil {
-		return nil, err
-	}
-	if learned.Records == 0 || learned.Events == 0 && c.given {
-		return nil, fmt.Errorf("%w: %s", ErrOld, why(learned))
-	}
-	c.base = drift.Merge(nil, learned)
-	if c.now, err = learn(c.ctx, lens, c.new); err != nil {
 		return nil, err
 	}
 	c.is = c.readNew()
 	found := c.inOrder(c.kinds(c.few(lens, drift.CompareOnce(c.base.For(lens), c.now))))
 	if c.failed(found) {
-		if found, err = c.explain(found); err == nil && len(found) == 0 {
+		if found, err = c.explain(ctx, found); err == nil && len(found) == 0 {
 			found = append(found, c.unfit())
 		}
 		return found, err
@@ -201,11 +189,31 @@ func (c *comparison) compare() ([]status.Finding, error) {
 	if f := c.headed(); f != nil {
 		found = append(found, *f)
 	}
-	separated, err := c.separators(found)
+	separated, err := c.separators(ctx, found)
 	if err != nil {
 		return nil, err
 	}
 	return slices.Concat(c.shifted(found), c.types(found), separated, c.surface()), nil
+}
+
+// learn learns both payloads with the reader of the old one.
+func (c *comparison) learn(ctx context.Context) (*drift.Lens, error) {
+	lens, err := drift.NewLens(c.spec)
+	if err != nil {
+		return nil, fmt.Errorf("the Parser: %w", err)
+	}
+	learned, err := learn(ctx, lens, c.old)
+	if err != nil {
+		return nil, err
+	}
+	if learned.Records == 0 || learned.Events == 0 && c.given {
+		return nil, fmt.Errorf("%w: %s", ErrOld, why(learned))
+	}
+	c.base = drift.Merge(nil, learned)
+	if c.now, err = learn(ctx, lens, c.new); err != nil {
+		return nil, err
+	}
+	return lens, nil
 }
 
 // readNew finds out how the new payload is read. nil where it has nothing to read:
