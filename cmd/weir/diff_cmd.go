@@ -8,10 +8,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/cmd/weir/check"
 	"github.com/weir-project/weir/pipeline/diff"
 	"github.com/weir-project/weir/pipeline/status"
@@ -132,7 +135,9 @@ func printDiff(w io.Writer, format string, r *diff.Result) error {
 	for i := range r.Findings {
 		printFinding(&b, &r.Findings[i])
 	}
-	printRepair(&b, r.Repair)
+	if err := printRepair(&b, r); err != nil {
+		return err
+	}
 	_, err := b.WriteTo(w)
 	return err
 }
@@ -151,18 +156,92 @@ func printFinding(b *bytes.Buffer, f *status.Finding) {
 	}
 }
 
-func printRepair(b *bytes.Buffer, r *status.Repair) {
-	if r == nil {
-		return
+func printRepair(b *bytes.Buffer, r *diff.Result) error {
+	m := r.Repair
+	if m == nil {
+		return nil
 	}
-	fmt.Fprintf(b, "repair (confidence %.2f): %d events, %d rejected\n", r.Confidence, r.Events, r.Rejected)
-	for _, change := range r.Changes {
-		fmt.Fprintf(b, "    %s\n", change)
+	fmt.Fprintf(b, "repair, confidence %.2f: %s, %d rejected\n", m.Confidence, count(int(m.Events), "event"), m.Rejected)
+	for _, change := range m.Changes {
+		fmt.Fprintf(b, "  %s\n", change)
 	}
-	if r.Patch != "" {
-		var patch bytes.Buffer
-		if err := json.Indent(&patch, []byte(r.Patch), "    ", "  "); err == nil {
-			fmt.Fprintf(b, "    %s\n", strings.TrimSpace(patch.String()))
+	if r.Mended == nil {
+		return nil
+	}
+	before, err := specLines(r.Spec)
+	if err != nil {
+		return err
+	}
+	after, err := specLines(r.Mended)
+	if err != nil {
+		return err
+	}
+	for _, line := range lineDiff(before, after) {
+		fmt.Fprintf(b, "  %s\n", line)
+	}
+	return nil
+}
+
+// specLines are the lines of a Parser's spec as a manifest has them, without the
+// examples.
+func specLines(spec *v1alpha1.ParserSpec) ([]string, error) {
+	plain := spec.DeepCopy()
+	plain.Examples = nil
+	text, err := yaml.Marshal(map[string]any{"spec": plain})
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimRight(string(text), "\n"), "\n"), nil
+}
+
+const (
+	diffContext = 2    // lines around a change
+	mostLines   = 2000 // of a spec that is compared line by line
+)
+
+// lineDiff is the difference of two texts: lines with -, + and some around them.
+func lineDiff(a, b []string) []string {
+	a, b = a[:min(len(a), mostLines)], b[:min(len(b), mostLines)]
+	common := make([][]int, len(a)+1) // lengths of the longest common subsequences of the ends
+	for i := range common {
+		common[i] = make([]int, len(b)+1)
+	}
+	for i := len(a) - 1; i >= 0; i-- {
+		for j := len(b) - 1; j >= 0; j-- {
+			if common[i][j] = max(common[i+1][j], common[i][j+1]); a[i] == b[j] {
+				common[i][j] = common[i+1][j+1] + 1
+			}
 		}
 	}
+	var all []string
+	for i, j := 0, 0; i < len(a) || j < len(b); {
+		switch {
+		case i < len(a) && j < len(b) && a[i] == b[j]:
+			all = append(all, "  "+a[i])
+			i, j = i+1, j+1
+		case j == len(b) || i < len(a) && common[i+1][j] >= common[i][j+1]:
+			all = append(all, "- "+a[i])
+			i++
+		default:
+			all = append(all, "+ "+b[j])
+			j++
+		}
+	}
+	return around(all)
+}
+
+// around leaves out what is far from any change.
+func around(all []string) (out []string) {
+	last := -1
+	for i, line := range all {
+		near := slices.ContainsFunc(all[max(0, i-diffContext):min(len(all), i+diffContext+1)], func(l string) bool { return l[0] != ' ' })
+		if !near {
+			continue
+		}
+		if i > last+1 && i > 0 {
+			out = append(out, "  ...")
+		}
+		out, last = append(out, line), i
+	}
+	return out
 }

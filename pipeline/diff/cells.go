@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,7 +49,7 @@ const leastSplit = 2
 // separators notices that the parts of cells have another separator between them.
 // With a Parser that is given its rules tell what the parts are; without one, cells
 // in which all parts are of one telling kind, or are all single words.
-func (c *comparison) separators(found []status.Finding) (out []status.Finding, err error) {
+func (c *comparison) separators(ctx context.Context, found []status.Finding) (out []status.Finding, err error) {
 	if c.given || c.was == nil {
 		return nil, nil
 	}
@@ -58,11 +59,11 @@ func (c *comparison) separators(found []status.Finding) (out []status.Finding, e
 			names = append(names, in.Name)
 		}
 	}
-	before, err := repair.Values(c.ctx, c.spec, names, c.old.Data, c.old.Meta)
+	before, err := repair.Values(ctx, c.spec, names, c.old.Data, c.old.Meta)
 	if err != nil {
 		return nil, err
 	}
-	after, err := repair.Values(c.ctx, c.spec, names, c.new.Data, c.new.Meta)
+	after, err := repair.Values(ctx, c.spec, names, c.new.Data, c.new.Meta)
 	if err != nil {
 		return nil, err
 	}

@@ -25,14 +25,7 @@ func (c *comparison) causes(old, new *v1alpha1.InputSpec) (causes []status.Findi
 	case old.CSV != nil && new.CSV != nil:
 		c.csvCauses(old.CSV, new.CSV, hard)
 	case old.Text != nil && new.Text != nil:
-		if old.Text.Comment != new.Text.Comment && len(c.is.Preamble) > 0 {
-			hard(CodeComments, "", orNone(old.Text.Comment), orNone(new.Text.Comment), "Comments begin with %q, for example %q.",
-				new.Text.Comment, cut(c.is.Preamble[0], 80))
-		}
-		if shape(old.Text.Pattern) != shape(new.Text.Pattern) {
-			before, after := firstLine(c.old.Data, commentOf(c.was)), firstLine(c.new.Data, c.is.Comment)
-			hard(CodeLines, "", before, after, "Lines are built otherwise: %q was one, %q is one now.", before, after)
-		}
+		c.textCauses(old.Text, new.Text, hard)
 	case repair.Family(old) != repair.Family(new):
 		hard(drift.CodeContainer, "", describe(old), describe(new), "The payload was %s and is %s now.", describe(old), describe(new))
 	case old.JSON != nil && old.JSON.Records != new.JSON.Records:
@@ -46,6 +39,16 @@ func (c *comparison) causes(old, new *v1alpha1.InputSpec) (causes []status.Findi
 			old.HTML.Records, new.HTML.Records)
 	}
 	return causes
+}
+
+func (c *comparison) textCauses(old, new *v1alpha1.TextSpec, hard adder) {
+	if old.Comment != new.Comment && len(c.is.Preamble) > 0 {
+		hard(CodeComments, "", orNone(old.Comment), orNone(new.Comment), "Comments begin with %q, for example %q.", new.Comment, cut(c.is.Preamble[0], 80))
+	}
+	if shape(old.Pattern) != shape(new.Pattern) {
+		before, after := firstLine(c.old.Data, commentOf(c.was)), firstLine(c.new.Data, c.is.Comment)
+		hard(CodeLines, "", before, after, "Lines are built otherwise: %q was one, %q is one now.", before, after)
+	}
 }
 
 var groupName = regexp.MustCompile(`\(\?P<[^>]*>`)

@@ -39,15 +39,16 @@ type Options struct {
 // Result is how the new payload differs from the old one.
 type Result struct {
 	// Class is the worst class among the findings, "" for none.
-	Class    string           `json:"class"`
-	Breaking bool             `json:"breaking"`
-	Findings []status.Finding `json:"findings"`
+	Class    string
+	Breaking bool
+	Findings []status.Finding
 	// Repair is the change of the Parser that reads the new payload, nil if none is
 	// needed or was found.
-	Repair *status.Repair `json:"repair"`
+	Repair *status.Repair
 
-	// Spec is the Parser that the comparison was made with, and what Repair patches.
-	Spec *v1alpha1.ParserSpec `json:"-"`
+	// Spec is the Parser that the comparison was made with, and what Repair patches;
+	// Mended what comes of it, nil if no patch is needed.
+	Spec, Mended *v1alpha1.ParserSpec
 
 	// events and rejected are what Spec makes of the new payload.
 	events, rejected int64
@@ -58,7 +59,6 @@ var ErrOld = errors.New("nothing can be read in the old payload")
 
 // comparison is one Compare.
 type comparison struct {
-	ctx      context.Context
 	old, new *Payload
 	// given: a Parser decides what is read.
 	given bool
@@ -74,7 +74,7 @@ type comparison struct {
 // Compare compares two payloads. An error is about the old payload, the Parser or
 // ctx; that the new payload is unreadable is a finding.
 func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error) {
-	c := &comparison{ctx: ctx, old: old, new: new, given: o.Spec != nil, spec: o.Spec}
+	c := &comparison{old: old, new: new, given: o.Spec != nil, spec: o.Spec}
 	r := &Result{Findings: []status.Finding{}}
 	was, err := infer.ReadingOf(sample(old))
 	switch {
@@ -92,9 +92,9 @@ func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error)
 		packing = append(packing, *f)
 	}
 	if bytes.Equal(old.Data, new.Data) {
-		return c.same(r.finish(packing))
+		return c.same(ctx, r.finish(packing))
 	}
-	found, err := c.compare()
+	found, err := c.compare(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error)
 }
 
 // same is the result for the same bytes, which may be packed otherwise.
-func (c *comparison) same(r *Result) (*Result, error) {
+func (c *comparison) same(ctx context.Context, r *Result) (*Result, error) {
 	if !r.Breaking {
 		return r, nil
 	}
@@ -117,12 +117,12 @@ func (c *comparison) same(r *Result) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the Parser: %w", err)
 	}
-	now, err := learn(c.ctx, lens, c.new)
+	now, err := learn(ctx, lens, c.new)
 	if err != nil {
 		return nil, err
 	}
 	r.events, r.rejected = now.Events, now.Rejected
-	return r, r.mend(c.ctx, c.old, c.new)
+	return r, r.mend(ctx, c.old, c.new)
 }
 
 // mend looks for the change of the Parser that reads the new payload.
@@ -134,6 +134,9 @@ func (r *Result) mend(ctx context.Context, old, new *Payload) error {
 		return err
 	case len(found) > 0:
 		r.Repair = &found[0].Repair
+		if r.Repair.Patch != "" {
+			r.Mended = found[0].Spec
+		}
 	case r.events > 0 && r.rejected == 0 && !slices.ContainsFunc(r.Findings, needsParser):
 		r.Repair = &status.Repair{Changes: []string{}, Confidence: 0.95, Safe: true, Events: r.events}
 		if slices.ContainsFunc(r.Findings, func(f status.Finding) bool {
@@ -167,26 +170,15 @@ func sample(p *Payload) infer.Sample {
 }
 
 // compare looks at the insides.
-func (c *comparison) compare() ([]status.Finding, error) {
-	lens, err := drift.NewLens(c.spec)
+func (c *comparison) compare(ctx context.Context) ([]status.Finding, error) {
+	lens, err := c.learn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("the Parser: %w", err)
-	}
-	learned, err := learn(c.ctx, lens, c.old)
-	if err != nil {
-		return nil, err
-	}
-	if learned.Records == 0 || learned.Events == 0 && c.given {
-		return nil, fmt.Errorf("%w: %s", ErrOld, why(learned))
-	}
-	c.base = drift.Merge(nil, learned)
-	if c.now, err = learn(c.ctx, lens, c.new); err != nil {
 		return nil, err
 	}
 	c.is = c.readNew()
 	found := c.inOrder(c.kinds(c.few(lens, drift.CompareOnce(c.base.For(lens), c.now))))
 	if c.failed(found) {
-		if found, err = c.explain(found); err == nil && len(found) == 0 {
+		if found, err = c.explain(ctx, found); err == nil && len(found) == 0 {
 			found = append(found, c.unfit())
 		}
 		return found, err
@@ -197,11 +189,31 @@ func (c *comparison) compare() ([]status.Finding, error) {
 	if f := c.headed(); f != nil {
 		found = append(found, *f)
 	}
-	separated, err := c.separators(found)
+	separated, err := c.separators(ctx, found)
 	if err != nil {
 		return nil, err
 	}
 	return slices.Concat(c.shifted(found), c.types(found), separated, c.surface()), nil
+}
+
+// learn learns both payloads with the reader of the old one.
+func (c *comparison) learn(ctx context.Context) (*drift.Lens, error) {
+	lens, err := drift.NewLens(c.spec)
+	if err != nil {
+		return nil, fmt.Errorf("the Parser: %w", err)
+	}
+	learned, err := learn(ctx, lens, c.old)
+	if err != nil {
+		return nil, err
+	}
+	if learned.Records == 0 || learned.Events == 0 && c.given {
+		return nil, fmt.Errorf("%w: %s", ErrOld, why(learned))
+	}
+	c.base = drift.Merge(nil, learned)
+	if c.now, err = learn(ctx, lens, c.new); err != nil {
+		return nil, err
+	}
+	return lens, nil
 }
 
 // readNew finds out how the new payload is read. nil where it has nothing to read:

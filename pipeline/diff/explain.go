@@ -2,6 +2,7 @@ package diff
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,52 +17,74 @@ import (
 // explain finds out why the reader of the old payload fails on the new one. Where
 // the new one is of the same family, it is read in its own way, so that what else
 // changed is told too.
-func (c *comparison) explain(found []status.Finding) ([]status.Finding, error) {
-	if c.alone && c.now.Unreadable != "" {
-		return append([]status.Finding{c.noList()}, c.surface()...), nil
-	}
-	if c.retired(found) || c.is == nil {
-		return append(c.shifted(found), c.surface()...), nil
-	}
-	old, new := &c.spec.Input, &c.is.Spec.Input
-	if !repair.Related(old, new) {
-		if c.isForeign(found) {
-			return append([]status.Finding{c.foreign()}, c.surface()...), nil
-		}
-		return append(c.shifted(found), c.surface()...), nil
-	}
-	causes := c.causes(old, new)
-	if f := c.unlisted(); f != nil {
+func (c *comparison) explain(ctx context.Context, found []status.Finding) ([]status.Finding, error) {
+	asFound := func() ([]status.Finding, error) { return append(c.shifted(found), c.surface()...), nil }
+	if f := c.whole(found); f != nil {
 		return append([]status.Finding{*f}, c.surface()...), nil
 	}
+	if c.retired(found) || c.is == nil || !repair.Related(&c.spec.Input, &c.is.Spec.Input) {
+		return asFound()
+	}
+	causes := c.causes(&c.spec.Input, &c.is.Spec.Input)
 	if len(causes) == 0 {
-		return append(c.shifted(found), c.surface()...), nil
+		return asFound()
 	}
-	adapted := c.spec.DeepCopy()
-	adapted.Input = repair.Dialect(old, c.is, c.base.Columns)
-	lens, err := drift.NewLens(adapted)
-	if err != nil { // the rules read what is not there in the new way
-		return append(causes, c.surface()...), nil
-	}
-	now, err := learn(c.ctx, lens, c.new)
-	if err != nil {
+	rest, better, err := c.again(ctx, found)
+	switch {
+	case err != nil:
 		return nil, err
+	case !better:
+		return asFound()
 	}
-	if now.Events == 0 && c.now.Events > 0 {
-		return append(c.shifted(found), c.surface()...), nil
-	}
-	c.now, now = now, c.now
-	rest := c.few(lens, drift.CompareOnce(c.base, c.now))
-	c.now, now = now, c.now
-	if weight(rest) >= weight(found) && c.now.Events > 0 {
-		return append(c.shifted(found), c.surface()...), nil
-	}
-	c.now = now
-	rest = slices.DeleteFunc(c.shifted(rest), func(f status.Finding) bool { return f.Class == drift.ClassBreakingHard && now.Events == 0 })
 	surface := slices.DeleteFunc(c.surface(), func(f status.Finding) bool {
 		return slices.ContainsFunc(causes, func(cause status.Finding) bool { return cause.Code == f.Code })
 	})
 	return slices.Concat(causes, rest, surface), nil
+}
+
+// whole is the one finding that explains everything, nil if there is none.
+func (c *comparison) whole(found []status.Finding) *status.Finding {
+	switch {
+	case c.alone && c.now.Unreadable != "":
+		f := c.noList()
+		return &f
+	case c.retired(found) || c.is == nil:
+		return nil
+	case !repair.Related(&c.spec.Input, &c.is.Spec.Input):
+		if !c.isForeign(found) {
+			return nil
+		}
+		f := c.foreign()
+		return &f
+	}
+	return c.unlisted()
+}
+
+// again compares the payloads with the new one read in its own dialect. It is better
+// if that explains more than found.
+func (c *comparison) again(ctx context.Context, found []status.Finding) (rest []status.Finding, better bool, err error) {
+	adapted := c.spec.DeepCopy()
+	adapted.Input = repair.Dialect(&c.spec.Input, c.is, c.base.Columns)
+	lens, err := drift.NewLens(adapted)
+	if err != nil {
+		return nil, true, nil //nolint:nilerr // the rules read what is not there in the new way: the causes are all there is to say
+	}
+	now, err := learn(ctx, lens, c.new)
+	if err != nil {
+		return nil, false, err
+	}
+	if now.Events == 0 && c.now.Events > 0 {
+		return nil, false, nil
+	}
+	before := c.now
+	c.now = now
+	rest = c.few(lens, drift.CompareOnce(c.base, now))
+	if weight(rest) >= weight(found) && before.Events > 0 {
+		c.now = before
+		return nil, false, nil
+	}
+	rest = slices.DeleteFunc(c.shifted(rest), func(f status.Finding) bool { return f.Class == drift.ClassBreakingHard && now.Events == 0 })
+	return rest, true, nil
 }
 
 // noList is the finding about an object where there was a list of records: what an

@@ -263,6 +263,11 @@ func (c *comparison) named() (out []status.Finding) {
 		}
 		out = append(out, f)
 	}
+	return append(out, lostOrMoved(before, after, kept)...)
+}
+
+// lostOrMoved lists the names that are gone, and what stands in another order.
+func lostOrMoved(before, after, kept []string) (out []status.Finding) {
 	if len(before) != len(after) {
 		for i, name := range before {
 			if !slices.Contains(after, name) {

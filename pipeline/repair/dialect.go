@@ -55,12 +55,16 @@ func Dialect(in *v1alpha1.InputSpec, to *infer.Reading, columns []string) v1alph
 	case out.XML != nil && new.XML != nil:
 		out.XML.Records = new.XML.Records
 	case out.HTML != nil && new.HTML != nil:
-		out.HTML.Records = new.HTML.Records
-		if out.HTML.Header != v1alpha1.HeaderNone && len(out.HTML.Fields) == 0 && areValues(to.Names) {
-			out.HTML.Header, out.HTML.Columns = v1alpha1.HeaderNone, columns
-		}
+		htmlOf(out.HTML, new.HTML, to.Names, columns)
 	}
 	return out
+}
+
+func htmlOf(html, to *v1alpha1.HTMLSpec, names, columns []string) {
+	html.Records = to.Records
+	if html.Header != v1alpha1.HeaderNone && len(html.Fields) == 0 && areValues(names) {
+		html.Header, html.Columns = v1alpha1.HeaderNone, columns
+	}
 }
 
 // maxAbove is how many lines may stand above a header that is known.
@@ -87,7 +91,7 @@ func Read(s infer.Sample, prior *v1alpha1.InputSpec, names []string) (*infer.Rea
 	if cells == nil {
 		return r, nil
 	}
-	csv.Header, csv.Columns, csv.SkipLines, csv.Comment = "", nil, int32(above), r.Comment //nolint:gosec // maxAbove at most
+	csv.Header, csv.Columns, csv.SkipLines, csv.Comment = "", nil, int32(above), r.Comment
 	out := *r
 	out.Spec = r.Spec.DeepCopy()
 	out.Name = fmt.Sprintf("CSV with the delimiter %q", delimiter(csv))
@@ -146,7 +150,7 @@ func dialectOf(csv, to *v1alpha1.CSVSpec, columns []string, preamble int) {
 	}
 	switch {
 	case positional && (to.Header == "" || to.Header == v1alpha1.HeaderFirst):
-		csv.SkipLines += int32(min(preamble, 1000)) + 1 //nolint:gosec // it is small
+		csv.SkipLines += int32(min(preamble, 1000)) + 1
 	case positional:
 	case to.Header == v1alpha1.HeaderNone:
 		csv.Header, csv.Columns = v1alpha1.HeaderNone, columns
@@ -171,13 +175,8 @@ func inputChanges(a, b *v1alpha1.InputSpec) (changes []string, safe bool) {
 		say(false, "The payload is read as %s instead of %s.", Family(b), Family(a))
 	case a.CSV != nil:
 		csvChanges(a.CSV, b.CSV, say)
-	case a.Text != nil && *a.Text != *b.Text:
-		if a.Text.Comment != b.Text.Comment {
-			say(true, "Lines that begin with %q are comments.", b.Text.Comment)
-		}
-		if a.Text.Pattern != b.Text.Pattern {
-			say(false, "Lines are taken apart by another pattern.")
-		}
+	case a.Text != nil:
+		textChanges(a.Text, b.Text, say)
 	case a.JSON != nil && a.JSON.Records != b.JSON.Records:
 		say(false, "The records are at %q.", b.JSON.Records)
 	case a.XML != nil && a.XML.Records != b.XML.Records:
@@ -191,6 +190,15 @@ func inputChanges(a, b *v1alpha1.InputSpec) (changes []string, safe bool) {
 		}
 	}
 	return changes, safe
+}
+
+func textChanges(a, b *v1alpha1.TextSpec, say func(bool, string, ...any)) {
+	if a.Comment != b.Comment {
+		say(true, "Lines that begin with %q are comments.", b.Comment)
+	}
+	if a.Pattern != b.Pattern {
+		say(false, "Lines are taken apart by another pattern.")
+	}
 }
 
 func csvChanges(a, b *v1alpha1.CSVSpec, say func(bool, string, ...any)) {

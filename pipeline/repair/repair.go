@@ -60,7 +60,7 @@ type search struct {
 	packed    string
 	unpacking []string
 	base      *drift.Profile
-	// is is the reading of the held payload, nil if there is none.
+	// is: the reading of the held payload, nil if there is none.
 	is *infer.Reading
 	// old are the columns of the good payload; used those that rules read.
 	old  []*column

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -51,7 +52,7 @@ func (s *search) starts() []*start {
 // solve finds the columns of the held payload that the rules are to read, and returns
 // the proposals, two at most.
 func (st *start) solve(ctx context.Context) ([]Proposal, error) {
-	bad, profile, err := st.columns(ctx)
+	bad, err := st.columns(ctx)
 	if err != nil || len(bad) == 0 {
 		return nil, err
 	}
@@ -59,9 +60,8 @@ func (st *start) solve(ctx context.Context) ([]Proposal, error) {
 	banned := map[[2]string]bool{}
 	for range 2 {
 		t := st.copy()
-		ok, err := t.match(bad, profile, st.foreign, banned)
-		if err != nil || !ok {
-			return out, err
+		if !t.match(bad, st.foreign, banned) {
+			return out, nil
 		}
 		p, err := t.finish(ctx)
 		if err != nil {
@@ -85,7 +85,7 @@ func (t *trial) copy() *trial {
 }
 
 // columns are those of the held payload as the start reads it.
-func (st *start) columns(ctx context.Context) ([]*column, *drift.Profile, error) {
+func (st *start) columns(ctx context.Context) ([]*column, error) {
 	never := "x"
 	probe := &v1alpha1.ParserSpec{Input: *st.spec.Input.DeepCopy(), Explode: st.spec.Explode, Constants: map[string]string{"category": "other"},
 		Mapping: []v1alpha1.MappingRule{{Field: "name", Value: &never, When: "false", Required: true}}}
@@ -95,34 +95,44 @@ func (st *start) columns(ctx context.Context) ([]*column, *drift.Profile, error)
 	}
 	lens, err := drift.NewLens(probe)
 	if err != nil {
-		return nil, nil, nil //nolint:nilerr // it cannot be read like that
+		return nil, nil //nolint:nilerr // it cannot be read like that
 	}
-	profile, err := lens.Learn(ctx, reader(st.bad), st.meta)
+	profile, err := lens.Learn(ctx, bytes.NewReader(st.bad), st.meta)
 	if err != nil || profile.Unreadable != "" || profile.Records == 0 {
-		return nil, nil, err
+		return nil, err
 	}
 	names := namesOf(profile)
 	if positional {
-		names = names[:0:0]
-		for i := range min(width(profile), maxSide) {
-			names = append(names, fmt.Sprintf("column_%d", i+1))
-		}
+		names = numbered(min(width(profile), maxSide))
 		*columnsIn(&probe.Input) = names
 	}
 	bad, err := columnsOf(ctx, probe, names, st.bad, st.meta)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	st.name(bad, positional)
+	return bad, nil
+}
+
+func numbered(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("column_%d", i+1)
+	}
+	return names
+}
+
+// name gives columns the names that the payload tells. Those that were made up after
+// the values say nothing more than these.
+func (st *start) name(bad []*column, positional bool) {
 	told := st.told(len(bad))
+	madeUp := positional && told == nil || st.foreign && st.is.Names == nil && (st.spec.Input.CSV != nil || st.spec.Input.Text != nil)
 	for i, c := range bad {
 		if positional && told != nil {
 			c.name = told[i]
 		}
-		// Names that were made up after the values say nothing more than these.
-		c.unnamed = c.unnamed || positional && told == nil ||
-			st.foreign && st.is.Names == nil && (st.spec.Input.CSV != nil || st.spec.Input.Text != nil)
+		c.unnamed = c.unnamed || madeUp
 	}
-	return bad, profile, nil
 }
 
 // columnsIn are the names that an input gives to columns without names, nil if they
@@ -154,37 +164,18 @@ func (st *start) told(n int) []string {
 	return st.is.Names
 }
 
-// match pairs the columns of the payloads and has the rules read the new ones.
-func (t *trial) match(bad []*column, profile *drift.Profile, foreign bool, banned map[[2]string]bool) (bool, error) {
+// match pairs the columns of the payloads and has the rules read the new ones. False
+// if a column that the Parser cannot do without has no successor.
+func (t *trial) match(bad []*column, foreign bool, banned map[[2]string]bool) bool {
 	if t.positional() && !foreign {
-		return t.place(bad, banned), nil
-	}
-	there := map[string]bool{}
-	for _, c := range bad {
-		there[c.name] = true
+		return t.place(bad, banned)
 	}
 	if foreign {
 		t.typed()
 	}
-	known := map[string]bool{}
-	var lost, candidates []*column
-	for _, c := range t.old {
-		known[c.name] = true
-		if t.usedBy(c.name) && !there[c.name] && len(c.values) > 0 && !t.within(c.name, there) {
-			lost = append(lost, c)
-		}
-	}
-	for _, c := range bad {
-		if !known[c.name] || foreign && !t.usedBy(c.name) {
-			candidates = append(candidates, c)
-		}
-	}
-	if len(lost) == 0 {
-		return true, nil
-	}
+	lost, candidates := t.lost(bad, foreign)
 	pairs := t.pair(lost, candidates, banned)
-	gone := map[string]bool{}
-	first := map[string]bool{}
+	gone, first := map[string]bool{}, map[string]bool{}
 	for _, c := range lost {
 		to, ok := pairs[c.name]
 		if !ok {
@@ -200,7 +191,28 @@ func (t *trial) match(bad []*column, profile *drift.Profile, foreign bool, banne
 		t.say("%q is read from %q.", c.name, to)
 	}
 	remap(t.spec, t.renames, !foreign, first)
-	return t.without(gone), nil
+	return t.without(gone)
+}
+
+// lost are the columns that rules read and the payload has not, candidates those that
+// may have taken their places.
+func (t *trial) lost(bad []*column, foreign bool) (lost, candidates []*column) {
+	there, known := map[string]bool{}, map[string]bool{}
+	for _, c := range bad {
+		there[c.name] = true
+	}
+	for _, c := range t.old {
+		known[c.name] = true
+		if t.usedBy(c.name) && !there[c.name] && len(c.values) > 0 && !t.within(c.name, there) {
+			lost = append(lost, c)
+		}
+	}
+	for _, c := range bad {
+		if !known[c.name] || foreign && !t.usedBy(c.name) {
+			candidates = append(candidates, c)
+		}
+	}
+	return lost, candidates
 }
 
 // within tells whether what is inside of an array or object, as before, is there.
@@ -343,7 +355,7 @@ func rivals(details [][]pair, i, j int, sure []bool, taken map[int]bool) bool {
 // place names the columns of a payload without header so that the rules find what
 // they read.
 func (t *trial) place(bad []*column, banned map[[2]string]bool) bool {
-	declared := t.search.base.Columns
+	declared := t.base.Columns
 	var old []*column
 	for i, name := range declared {
 		for _, c := range t.old {
@@ -358,14 +370,7 @@ func (t *trial) place(bad []*column, banned map[[2]string]bool) bool {
 		return true
 	}
 	pairs := t.pair(old, bad, banned)
-	columns := make([]string, len(bad))
-	for i, c := range bad {
-		for from, to := range pairs {
-			if to == c.name {
-				columns[i] = from
-			}
-		}
-	}
+	columns := placed(bad, pairs)
 	gone := map[string]bool{}
 	for _, name := range declared {
 		if !slices.Contains(columns, name) && t.usedBy(name) {
@@ -387,6 +392,20 @@ func (t *trial) place(bad []*column, banned map[[2]string]bool) bool {
 	t.safe = false
 	t.say("The columns are %s.", joined(columns))
 	return true
+}
+
+// placed gives the columns of the payload the names of those that they are paired
+// with.
+func placed(bad []*column, pairs map[string]string) []string {
+	columns := make([]string, len(bad))
+	for i, c := range bad {
+		for from, to := range pairs {
+			if to == c.name {
+				columns[i] = from
+			}
+		}
+	}
+	return columns
 }
 
 // inPlace tells whether every column is where it was: its values are of the kind

@@ -56,34 +56,22 @@ func (t *trial) retimeRule(ctx context.Context, r *v1alpha1.MappingRule, values 
 	if err != nil {
 		return false, err
 	}
-	if read >= likely && within >= read-0.1 {
+	if trusted(read, within) {
 		return true, nil
 	}
-	layouts, other := infer.TimesOf(values)
-	if len(layouts) == 0 {
-		if layouts, err = t.rareLayout(ctx, values); err != nil || len(layouts) == 0 {
-			return err == nil, err // no times: the dry run will tell
-		}
+	layouts, other, err := t.layouts(ctx, values)
+	if err != nil || len(layouts) == 0 {
+		return err == nil, err // no times: the dry run will tell
 	}
-	best, safe := withLayouts(spec, layouts), true
+	best, safe, err := t.decide(ctx, spec, layouts, other, values)
+	if best == nil || err != nil {
+		return false, err // 03/04: nothing tells the day from the month
+	}
 	bestRead, bestWithin, err := t.reads(ctx, best, values)
 	if err != nil {
 		return false, err
 	}
-	if other != nil {
-		second := withLayouts(spec, other)
-		secondRead, secondWithin, err := t.reads(ctx, second, values)
-		switch {
-		case err != nil:
-			return false, err
-		case secondWithin >= bestWithin+clearly:
-			best, bestRead, bestWithin = second, secondRead, secondWithin
-		case bestWithin < secondWithin+clearly:
-			return false, nil // 03/04: nothing tells the day from the month
-		}
-		safe = false
-	}
-	if bestRead < likely || bestWithin < bestRead-0.1 || bestRead <= read && bestWithin <= within {
+	if !trusted(bestRead, bestWithin) || bestRead <= read && bestWithin <= within {
 		return true, nil
 	}
 	unit := slices.ContainsFunc(best.Layouts, func(l string) bool { return strings.HasPrefix(l, "unix") })
@@ -91,6 +79,40 @@ func (t *trial) retimeRule(ctx context.Context, r *v1alpha1.MappingRule, values 
 	r.Time = best
 	t.say("The times of %q are written as %s.", r.From[0], strings.Join(layoutsBeyond(spec, best), ", "))
 	return true, nil
+}
+
+func trusted(read, within float64) bool { return read >= likely && within >= read-0.1 }
+
+// layouts are those of values, other those for days and months the other way round.
+func (t *trial) layouts(ctx context.Context, values []string) (layouts, other []string, err error) {
+	if layouts, other = infer.TimesOf(values); len(layouts) == 0 {
+		layouts, err = t.rareLayout(ctx, values)
+	}
+	return layouts, other, err
+}
+
+// decide chooses between two ways to read times, by how many of them are when they
+// may be; nil if that does not tell. It is safe where there is no choice.
+func (t *trial) decide(ctx context.Context, spec *v1alpha1.TimeSpec, layouts, other, values []string) (best *v1alpha1.TimeSpec, safe bool, err error) {
+	first := withLayouts(spec, layouts)
+	if other == nil {
+		return first, true, nil
+	}
+	second := withLayouts(spec, other)
+	_, a, err := t.reads(ctx, first, values)
+	if err != nil {
+		return nil, false, err
+	}
+	_, b, err := t.reads(ctx, second, values)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case a >= b+clearly:
+		return first, false, nil
+	case b >= a+clearly:
+		return second, false, nil
+	}
+	return nil, false, nil
 }
 
 // rareLayouts are tried on what does not look like a time. All values must be times of

@@ -89,19 +89,48 @@ func firstOf(byName map[string][]string, from []string) []string {
 // finish mends the values, tries the Parser on both payloads and makes a proposal of
 // it; nil if it does not hold.
 func (t *trial) finish(ctx context.Context) (*Proposal, error) {
-	if ok, err := t.retime(ctx); !ok || err != nil {
-		return nil, err
-	}
-	if err := errors.Join(t.renull(ctx), t.resplit(ctx)); err != nil {
+	if ok, err := t.mendValues(ctx); !ok || err != nil {
 		return nil, err
 	}
 	lens, err := drift.NewLens(t.spec)
 	if err != nil {
 		return nil, nil //nolint:nilerr // a Parser that does not compile is no proposal
 	}
+	run, err := t.dryRun(ctx, lens)
+	if run == nil || err != nil {
+		return nil, err
+	}
+	patch, err := mergePatch(t.search.spec, t.spec)
+	switch {
+	case err != nil:
+		return nil, err
+	case patch == "" && t.packed == "":
+		t.fine = t.fine || run.rejected == 0
+		return nil, nil
+	}
+	if err := t.onGood(ctx, lens); err != nil {
+		return nil, err
+	}
+	p := &Proposal{Spec: t.spec, Margin: t.margin}
+	p.Patch, p.Changes = patch, append(slices.Clone(t.unpacking), t.changes...)
+	p.Events, p.Rejected = run.events, run.rejected
+	p.Confidence = t.confidence(run)
+	p.Safe = t.safe && t.packed == "" && !t.partial && run.rejected == 0 && t.margin >= smallMargin
+	return p, nil
+}
+
+// mendValues has the rules read times, words for nothing and lists as they are written.
+func (t *trial) mendValues(ctx context.Context) (bool, error) {
+	if ok, err := t.retime(ctx); !ok || err != nil {
+		return false, err
+	}
+	return true, errors.Join(t.renull(ctx), t.resplit(ctx))
+}
+
+// dryRun tries the Parser on the held payload; nil if it does not hold.
+func (t *trial) dryRun(ctx context.Context, lens *drift.Lens) (*outcome, error) {
 	run := &outcome{sum: sha256.New()}
-	profiler := lens.Profiler()
-	if _, err := lens.Parse(ctx, bytes.NewReader(t.bad), t.meta, run, profiler); err != nil {
+	if _, err := lens.Parse(ctx, bytes.NewReader(t.bad), t.meta, run, lens.Profiler()); err != nil {
 		return nil, ctx.Err() // it cannot be read as a whole
 	}
 	if run.events == 0 || float64(run.rejected)/float64(run.events+run.rejected) > t.tolerable {
@@ -110,22 +139,7 @@ func (t *trial) finish(ctx context.Context) (*Proposal, error) {
 	if fit, err := t.fit(ctx); !fit || err != nil {
 		return nil, err
 	}
-	patch, err := mergePatch(t.search.spec, t.spec)
-	if err != nil || patch == "" && t.packed == "" {
-		t.fine = t.fine || err == nil && run.rejected == 0
-		return nil, err
-	}
-	if patch != "" {
-		if err := t.onGood(ctx, lens); err != nil {
-			return nil, err
-		}
-	}
-	p := &Proposal{Spec: t.spec, Margin: t.margin}
-	p.Patch, p.Changes = patch, append(slices.Clone(t.unpacking), t.changes...)
-	p.Events, p.Rejected = run.events, run.rejected
-	p.Confidence = t.confidence(run)
-	p.Safe = t.safe && t.packed == "" && !t.partial && run.rejected == 0 && t.margin >= smallMargin
-	return p, nil
+	return run, nil
 }
 
 const smallMargin = 0.1
@@ -189,7 +203,7 @@ func (t *trial) usedBy(name string) bool { return slices.Contains(t.used, name) 
 
 // onGood tells whether the changed Parser gives the same events of the old payload.
 func (t *trial) onGood(ctx context.Context, lens *drift.Lens) error {
-	if t.good == nil {
+	if t.good == nil || len(t.changes) == 0 {
 		return nil
 	}
 	run := &outcome{sum: sha256.New()}
