@@ -81,52 +81,6 @@ func celFloat(s string) string {
 
 func (d *drafting) celNumber(c *column) string { return "double(" + d.celName(c) + ")" }
 
-// celName is how an expression names the column.
-func (d *drafting) celName(c *column) string {
-	if strings.Contains(c.name, "[") && d.format.records.json {
-		var b strings.Builder
-		b.WriteString("record")
-		for i, step := range strings.Split(c.name, ".") {
-			if i > 0 || !strings.HasPrefix(step, "[") {
-				b.WriteByte('.')
-			}
-			b.WriteString(step)
-		}
-		return b.String()
-	}
-	if celIdent.MatchString(c.name) && (d.format.records.json || !strings.Contains(c.name, ".")) {
-		return "record." + c.name
-	}
-	return fmt.Sprintf("record[%q]", c.name)
-}
-
-var celIdent = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$`)
-
-// celHas is a condition that the column has a value.
-func (d *drafting) celHas(c *column) string {
-	name := d.celName(c)
-	if !d.format.records.json {
-		return name + ` != ""`
-	}
-	var b strings.Builder
-	for i := strings.IndexByte(name, '.') + 1; i > 0; {
-		next := strings.IndexByte(name[i:], '.')
-		end := len(name)
-		if next >= 0 {
-			end = i + next
-		}
-		if list, ok := strings.CutSuffix(name[:end], "[0]"); ok {
-			fmt.Fprintf(&b, "has(%[1]s) && size(%[1]s) > 0 && ", list)
-		} else {
-			fmt.Fprintf(&b, "has(%s) && ", name[:end])
-		}
-		if i = end + 1; next < 0 {
-			break
-		}
-	}
-	return b.String() + name + " != null"
-}
-
 func (d *drafting) allHave(c *column) bool {
 	return !slices.ContainsFunc(c.values, func(v string) bool { return v == "" || isNull(v) })
 }
