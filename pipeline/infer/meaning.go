@@ -240,14 +240,7 @@ func (d *drafting) askForName(all []proposal) []proposal {
 	if best == nil {
 		return all
 	}
-	q := proposal{column: best, field: "extra", confidence: 0.5, reason: "it may say the name of the threat", others: []string{"name", "name with an extract"}}
-	if best.properNames() {
-		q.field, q.keep, q.others = "name", true, []string{"extra." + cleanKey(best.words, best.parents), "name with an extract"}
-		if best.contains(genericEnd) {
-			q.rule.Extract = strings.TrimSuffix(genericEnd.String(), `+\s*$`) + `*\s*$`
-			q.rule.Extract = strings.Replace(q.rule.Extract, `(?i)`, `(?i)^(.+?)`, 1)
-		}
-	}
+	q := best.nameQuestion()
 	for i := range all {
 		if all[i].column != best {
 			continue
@@ -264,6 +257,20 @@ func (d *drafting) askForName(all []proposal) []proposal {
 
 // genericEnd is what publishers write behind the name of a threat.
 var genericEnd = regexp.MustCompile(`(?i)(?:\s+(?:c&c|c2|cnc|malware|botnet|controller|server|servers|traffic|panel|domain|ip|host|distribution|activity))+\s*$`)
+
+// nameQuestion asks whether a column has the name of the threat: as the name where
+// its values are written as names, else as an extra.
+func (c *column) nameQuestion() proposal {
+	q := proposal{column: c, field: "extra", confidence: 0.5, reason: "it may say the name of the threat", others: []string{"name", "name with an extract"}}
+	if c.properNames() {
+		q.field, q.keep, q.others = "name", true, []string{"extra." + cleanKey(c.words, c.parents), "name with an extract"}
+		if c.contains(genericEnd) {
+			q.rule.Extract = strings.TrimSuffix(genericEnd.String(), `+\s*$`) + `*\s*$`
+			q.rule.Extract = strings.Replace(q.rule.Extract, `(?i)`, `(?i)^(.+?)`, 1)
+		}
+	}
+	return q
+}
 
 // properName is how names of malware are written: Lokibot, Agent Tesla, Win32.Mimail.
 var properName = regexp.MustCompile(`^\p{Lu}[\p{L}\p{N}.+-]+(?: [\p{Lu}\p{N}][\p{L}\p{N}&.+-]*){0,3}$`)
