@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -94,6 +95,28 @@ func TestInferExplainsAndAsks(t *testing.T) {
 	if code != 0 || !strings.Contains(errs, "? 0.40 b -> time") || !strings.Contains(yaml, "# QUESTION: b -> time?") {
 		t.Errorf("exit %d\n%s\n%s", code, yaml, errs)
 	}
+}
+
+// The bounds of the schema hold for drafts of whatever width.
+func TestInferDraftsOfWideFeedsPass(t *testing.T) {
+	var names, cells, notes []string
+	for i := range 200 {
+		names, cells = append(names, fmt.Sprintf("column%d", i)), append(cells, fmt.Sprintf("value%d", i))
+		if i < 20 {
+			notes = append(notes, fmt.Sprintf("field_%d: x%d", i, i))
+		}
+	}
+	note := strings.Join(notes, "; ")
+	csv := strings.Join(names, ",") + ",ip,port_notes,family_notes\n"
+	for i := range 3 {
+		csv += fmt.Sprintf("%s,192.0.2.%d,%s,family: a; %s\n", strings.Join(cells, ","), i+1, note, note)
+	}
+	checked(t, "", file(t, "wide.csv", csv), "--provider", "example", "--channel", "wide")
+	var many strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&many, `{"part%d":{"src_ip":"192.0.2.%d","src_asn":64496,"seen_at":"2026-11-20T08:15:30Z"}}`+"\n", i, i+1)
+	}
+	checked(t, "", file(t, "many.jsonl", many.String()), "--provider", "example", "--channel", "many")
 }
 
 func TestInferFollowsAManifest(t *testing.T) {

@@ -84,7 +84,15 @@ var (
 	spacePair = regexp.MustCompile(`(?:^|\s)([A-Za-z][A-Za-z0-9_.-]{0,30})=(\S+)`)
 )
 
-const maxDerived = 12
+const (
+	maxDerived = 12
+	// maxDerives, maxNames and maxRules are what the schema allows, with room for what
+	// a person adds.
+	maxDerives = 16
+	maxNames   = 8
+	maxRules   = 120
+	maxWhen    = 2048
+)
 
 // derivePairs takes the values of labels out of a cell, where most cells are made
 // of them.
@@ -227,7 +235,7 @@ func (d *drafting) addDerived(c *column, pattern, name string) {
 	if d.column(group) != nil {
 		group = clip(groupNames([]string{cmp.Or(cleanKey(c.words, nil), "cell") + "_" + name})[0], 60)
 	}
-	if d.column(group) != nil || len(d.columns) >= maxPaths {
+	if d.column(group) != nil || len(d.columns) >= maxPaths || len(d.spec.Derive) == maxDerives || len(c.name) > 256 {
 		return
 	}
 	pattern = fmt.Sprintf(pattern, group)

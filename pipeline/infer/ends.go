@@ -131,7 +131,7 @@ func (d *drafting) addDestination(p *proposal) {
 		words, kind = countryWords, drift.CC
 	}
 	for _, c := range d.columns {
-		if c != p.column && c.end() == destEnd && words.any(c.words) && c.share(kind) >= mostly && !slices.Contains(p.also, c) {
+		if len(p.also) < maxNames && c != p.column && c.end() == destEnd && words.any(c.words) && c.share(kind) >= mostly && !slices.Contains(p.also, c) {
 			p.also = append(p.also, c)
 		}
 	}
@@ -176,7 +176,10 @@ func (d *drafting) celAny(cs []*column) string {
 	for _, c := range cs {
 		parts = append(parts, "("+d.celPresent(c)+")")
 	}
-	return strings.Join(parts, " || ")
+	if all := strings.Join(parts, " || "); len(all) <= maxWhen {
+		return all
+	}
+	return ""
 }
 
 // merge takes the column of a proposal as another name of the one that is taken.
@@ -185,6 +188,9 @@ func merge(first, p *proposal) bool {
 		return true
 	}
 	if !plain(first) || !plain(p) || first.column.kind&p.column.kind&^drift.Text == 0 && first.field != "name" {
+		return false
+	}
+	if len(first.also) == maxNames {
 		return false
 	}
 	for _, c := range append(first.also, first.column) {

@@ -42,6 +42,10 @@ func (d *drafting) unsureOf(field string, c *column) bool {
 
 // addExtra keeps a column in extra.
 func (d *drafting) addExtra(c *column, p *proposal) {
+	if len(d.rules) >= maxRules {
+		d.choose(Choice{About: c.name, Chosen: "not mapped", Confidence: 0.65, Reason: "a Parser has so many rules at the most"})
+		return
+	}
 	key := d.extraKey(c)
 	rule := v1alpha1.MappingRule{Field: "extra." + key, From: []string{c.name}}
 	if len(c.nulls) > 0 {

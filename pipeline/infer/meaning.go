@@ -81,52 +81,6 @@ func celFloat(s string) string {
 
 func (d *drafting) celNumber(c *column) string { return "double(" + d.celName(c) + ")" }
 
-// celName is how an expression names the column.
-func (d *drafting) celName(c *column) string {
-	if strings.Contains(c.name, "[") && d.format.records.json {
-		var b strings.Builder
-		b.WriteString("record")
-		for i, step := range strings.Split(c.name, ".") {
-			if i > 0 || !strings.HasPrefix(step, "[") {
-				b.WriteByte('.')
-			}
-			b.WriteString(step)
-		}
-		return b.String()
-	}
-	if celIdent.MatchString(c.name) && (d.format.records.json || !strings.Contains(c.name, ".")) {
-		return "record." + c.name
-	}
-	return fmt.Sprintf("record[%q]", c.name)
-}
-
-var celIdent = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*$`)
-
-// celHas is a condition that the column has a value.
-func (d *drafting) celHas(c *column) string {
-	name := d.celName(c)
-	if !d.format.records.json {
-		return name + ` != ""`
-	}
-	var b strings.Builder
-	for i := strings.IndexByte(name, '.') + 1; i > 0; {
-		next := strings.IndexByte(name[i:], '.')
-		end := len(name)
-		if next >= 0 {
-			end = i + next
-		}
-		if list, ok := strings.CutSuffix(name[:end], "[0]"); ok {
-			fmt.Fprintf(&b, "has(%[1]s) && size(%[1]s) > 0 && ", list)
-		} else {
-			fmt.Fprintf(&b, "has(%s) && ", name[:end])
-		}
-		if i = end + 1; next < 0 {
-			break
-		}
-	}
-	return b.String() + name + " != null"
-}
-
 func (d *drafting) allHave(c *column) bool {
 	return !slices.ContainsFunc(c.values, func(v string) bool { return v == "" || isNull(v) })
 }
@@ -286,14 +240,7 @@ func (d *drafting) askForName(all []proposal) []proposal {
 	if best == nil {
 		return all
 	}
-	q := proposal{column: best, field: "extra", confidence: 0.5, reason: "it may say the name of the threat", others: []string{"name", "name with an extract"}}
-	if best.properNames() {
-		q.field, q.keep, q.others = "name", true, []string{"extra." + cleanKey(best.words, best.parents), "name with an extract"}
-		if best.contains(genericEnd) {
-			q.rule.Extract = strings.TrimSuffix(genericEnd.String(), `+\s*$`) + `*\s*$`
-			q.rule.Extract = strings.Replace(q.rule.Extract, `(?i)`, `(?i)^(.+?)`, 1)
-		}
-	}
+	q := best.nameQuestion()
 	for i := range all {
 		if all[i].column != best {
 			continue
@@ -310,6 +257,20 @@ func (d *drafting) askForName(all []proposal) []proposal {
 
 // genericEnd is what publishers write behind the name of a threat.
 var genericEnd = regexp.MustCompile(`(?i)(?:\s+(?:c&c|c2|cnc|malware|botnet|controller|server|servers|traffic|panel|domain|ip|host|distribution|activity))+\s*$`)
+
+// nameQuestion asks whether a column has the name of the threat: as the name where
+// its values are written as names, else as an extra.
+func (c *column) nameQuestion() proposal {
+	q := proposal{column: c, field: "extra", confidence: 0.5, reason: "it may say the name of the threat", others: []string{"name", "name with an extract"}}
+	if c.properNames() {
+		q.field, q.keep, q.others = "name", true, []string{"extra." + cleanKey(c.words, c.parents), "name with an extract"}
+		if c.contains(genericEnd) {
+			q.rule.Extract = strings.TrimSuffix(genericEnd.String(), `+\s*$`) + `*\s*$`
+			q.rule.Extract = strings.Replace(q.rule.Extract, `(?i)`, `(?i)^(.+?)`, 1)
+		}
+	}
+	return q
+}
 
 // properName is how names of malware are written: Lokibot, Agent Tesla, Win32.Mimail.
 var properName = regexp.MustCompile(`^\p{Lu}[\p{L}\p{N}.+-]+(?: [\p{Lu}\p{N}][\p{L}\p{N}&.+-]*){0,3}$`)

@@ -117,7 +117,7 @@ func together(ms []moment) []moment {
 	out := ms[:1:1]
 	for _, m := range ms[1:] {
 		first := &out[0]
-		if slices.ContainsFunc(append(first.also, *first), func(o moment) bool { return !disjoint(o.column, m.column) }) {
+		if len(first.also) == maxNames || slices.ContainsFunc(append(first.also, *first), func(o moment) bool { return !disjoint(o.column, m.column) }) {
 			out = append(out, m)
 			continue
 		}

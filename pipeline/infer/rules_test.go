@@ -147,3 +147,27 @@ func TestTheTimeOfAListIsThatOfItsEntries(t *testing.T) {
 		})
 	}
 }
+
+// Expressions read what names of members make hard, and objects that are null or
+// absent.
+func TestExpressionsReadMembersOfAnyName(t *testing.T) {
+	for _, sample := range []string{
+		`[{"ref-ids":["CVE-2026-0001","X-1"],"name":"a"},{"name":"b"}]`,
+		`[{"a":{"ref-ids":["CVE-2026-0001","X-1"]},"name":"a"},{"name":"b"}]`,
+		`[{"src":{"ip-addr":"192.0.2.1"},"dst":{"ip-addr":"198.51.100.1"}},{"src":{"ip-addr":""},"dst":{"ip-addr":"198.51.100.1"}}]`,
+		`[{"src-ip":"192.0.2.1","dst-ip":"198.51.100.1","src-asn":64496},{"dst-ip":"198.51.100.1"}]`,
+		`[{"ioc.value":"192.0.2.1","asn":64496},{"ioc.value":"bad.example.com","asn":64497}]`,
+		`[{"x":{"ioc-value":"192.0.2.1"},"asn":64496},{"x":{"ioc-value":"bad.example.com"},"asn":64497}]`,
+		`[{"s":{"src_ip":"192.0.2.1"},"d":{"dst_ip":"198.51.100.1"}},{"s":null,"d":{"dst_ip":"198.51.100.2"}}]`,
+		`[{"ip":"192.0.2.1","the \"score\"":90,"confidence":{"a b":90}},{"ip":"192.0.2.2","confidence":null}]`,
+	} {
+		d, err := Infer(Sample{Data: []byte(sample)}, Options{})
+		if err != nil {
+			t.Errorf("%s: %v", sample, err)
+			continue
+		}
+		if d.Events != 2 || d.Rejected != 0 {
+			t.Errorf("%s: %d events, %d rejected\n%s", sample, d.Events, d.Rejected, d.YAML())
+		}
+	}
+}
