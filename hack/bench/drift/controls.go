@@ -18,7 +18,7 @@ var controls = []class{
 	{"c2", "tenfold burst", func(*mutation) (*plan, string) {
 		return &plan{times: 1, truth: truth{what: "ten times as many records, once"}, change: burst}, ""
 	}},
-	{"c3", "records in another order", func(c *mutation) (*plan, string) {
+	{"c3", "records in another order", func(*mutation) (*plan, string) {
 		return &plan{truth: truth{what: "records in another order"}, change: func(d *doc) {
 			d.rng.Shuffle(len(d.rows), func(i, j int) { d.rows[i], d.rows[j] = d.rows[j], d.rows[i] })
 		}}, ""

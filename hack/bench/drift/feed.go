@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,32 +49,17 @@ func (f *feed) byName() bool {
 	return true
 }
 
-func (f *feed) paths() bool {
-	switch f.style.form {
-	case "json", "ndjson", "xml", "stix":
-		return true
-	}
-	return false
-}
-
-func (f *feed) table() bool { return f.style.form == "csv" }
-
-// mapped tells whether a rule reads the column.
-func (f *feed) mapped(name string) bool {
-	i := slices.IndexFunc(f.fields, func(x field) bool { return x.name == name })
-	return i >= 0 && f.fields[i].target != ""
-}
-
-// parseFields reads a list such as "first_seen first:space >time; ip ip >ip!".
+// parseFields reads a list such as "first_seen=first:space >time; dst_ip=ip >ip!".
 //
-//	name kind[:option] [>target[!]] [?share of nulls] [sep=,] [type=int] [map=a:b|c:d]
+//	name=kind[:option] [>target[!]] [?share of nulls] [sep=,] [type=int] [map=a:b|c:d]
 func parseFields(text string) []field {
 	var out []field
 	for def := range strings.SplitSeq(text, ";") {
 		words := strings.Fields(def)
-		f := field{name: words[0], typ: "string"}
-		f.kind, f.option, _ = strings.Cut(words[1], ":")
-		for _, w := range words[2:] {
+		name, kind, _ := strings.Cut(words[0], "=")
+		f := field{name: name, typ: "string"}
+		f.kind, f.option, _ = strings.Cut(kind, ":")
+		for _, w := range words[1:] {
 			switch key, value, _ := strings.Cut(w, "="); {
 			case w[0] == '>':
 				f.target, f.required = strings.TrimSuffix(w[1:], "!"), strings.HasSuffix(w, "!")
@@ -132,42 +116,8 @@ func (f *field) rule(form string) v1alpha1.MappingRule {
 
 // compile makes the Parser of a feed.
 func (f *feed) compile() {
-	s := &v1alpha1.ParserSpec{Constants: map[string]string{"category": "other"}}
+	s := &v1alpha1.ParserSpec{Constants: map[string]string{"category": "other"}, Input: f.input()}
 	st := &f.style
-	switch st.form {
-	case "csv":
-		c := &v1alpha1.CSVSpec{Delimiter: st.delim, Comment: st.comment}
-		if st.noQuote {
-			c.Quote = "None"
-		}
-		switch st.header {
-		case "none":
-			c.Header = v1alpha1.HeaderNone
-			for i := range f.fields {
-				c.Columns = append(c.Columns, f.fields[i].name)
-			}
-		case "commented":
-			c.Header = v1alpha1.HeaderCommented
-		}
-		s.Input.CSV = c
-	case "lines":
-		s.Input.Text = &v1alpha1.TextSpec{Comment: st.comment}
-	case "cidr":
-		s.Input.Text = &v1alpha1.TextSpec{Comment: st.comment,
-			Pattern: `^\s*(?P<network>[0-9A-Fa-f:.]+/\d+)(?:\s*;\s*(?P<ref>\S+).*)?\s*$`}
-	case "hosts":
-		s.Input.Hosts = &v1alpha1.HostsSpec{}
-	case "ndjson":
-		s.Input.JSONLines = &v1alpha1.JSONLinesSpec{}
-	case "json":
-		s.Input.JSON = &v1alpha1.JSONSpec{Records: st.envelope}
-	case "xml":
-		s.Input.XML = &v1alpha1.XMLSpec{Records: "/" + st.root + "/" + st.record}
-	case "html":
-		s.Input.HTML = &v1alpha1.HTMLSpec{Records: "table tr"}
-	case "stix":
-		s.Input.STIX = &v1alpha1.STIXSpec{}
-	}
 	for i := range f.fields {
 		if f.fields[i].target != "" && st.form != "stix" {
 			s.Mapping = append(s.Mapping, f.fields[i].rule(st.form))
@@ -178,6 +128,50 @@ func (f *feed) compile() {
 			Extract: `^\d{4}-\d\d-\d\d-([a-z0-9_]+)-`, Required: st.report == "required"})
 	}
 	f.spec = s
+}
+
+// input is the input of the Parser.
+func (f *feed) input() (in v1alpha1.InputSpec) {
+	st := &f.style
+	switch st.form {
+	case "csv":
+		in.CSV = f.csv()
+	case "lines":
+		in.Text = &v1alpha1.TextSpec{Comment: st.comment}
+	case "cidr":
+		in.Text = &v1alpha1.TextSpec{Comment: st.comment,
+			Pattern: `^\s*(?P<network>[0-9A-Fa-f:.]+/\d+)(?:\s*;\s*(?P<ref>\S+).*)?\s*$`}
+	case "hosts":
+		in.Hosts = &v1alpha1.HostsSpec{}
+	case "ndjson":
+		in.JSONLines = &v1alpha1.JSONLinesSpec{}
+	case "json":
+		in.JSON = &v1alpha1.JSONSpec{Records: st.envelope}
+	case "xml":
+		in.XML = &v1alpha1.XMLSpec{Records: "/" + st.root + "/" + st.record}
+	case "html":
+		in.HTML = &v1alpha1.HTMLSpec{Records: "table tr"}
+	case "stix":
+		in.STIX = &v1alpha1.STIXSpec{}
+	}
+	return in
+}
+
+func (f *feed) csv() *v1alpha1.CSVSpec {
+	c := &v1alpha1.CSVSpec{Delimiter: f.style.delim, Comment: f.style.comment}
+	if f.style.noQuote {
+		c.Quote = "None"
+	}
+	switch f.style.header {
+	case "none":
+		c.Header = v1alpha1.HeaderNone
+		for i := range f.fields {
+			c.Columns = append(c.Columns, f.fields[i].name)
+		}
+	case "commented":
+		c.Header = v1alpha1.HeaderCommented
+	}
+	return c
 }
 
 // archetype is a way in which publishers write feeds.

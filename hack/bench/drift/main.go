@@ -73,7 +73,7 @@ func bench(o *options) error {
 	}
 	report(os.Stdout, &out, o.verbose)
 	if o.svg != "" {
-		if err := os.WriteFile(o.svg, confusion(out.Results), 0o644); err != nil { //nolint:gosec // a picture for everybody
+		if err := os.WriteFile(o.svg, confusion(out.Results), 0o644); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func bench(o *options) error {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(o.json, data, 0o644) //nolint:gosec // figures for everybody
+		return os.WriteFile(o.json, data, 0o644)
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func bench(o *options) error {
 // document puts the figures between two comments of a page.
 func document(file string, out *outcome) error {
 	const begin, end = "<!-- figures -->\n", "<!-- end of figures -->"
-	page, err := os.ReadFile(file) //nolint:gosec // the page that was asked for
+	page, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func document(file string, out *outcome) error {
 	b.WriteString(before + begin + "```\n")
 	report(&b, out, false)
 	b.WriteString("```\n" + end + after)
-	return os.WriteFile(file, b.Bytes(), 0o644) //nolint:gosec // a page for everybody
+	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
 // each runs n jobs on all processors and returns the first error.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
 )
 
@@ -208,13 +207,6 @@ var classes = []class{
 	{"32", "taxonomy", taxonomy},
 	{"33", "row limit, paging order", rowLimit},
 	{"34", "truncated or duplicated body", truncated},
-}
-
-// withoutRule is the spec without the rules that read a column.
-func withoutRule(s *v1alpha1.ParserSpec, name string) *v1alpha1.ParserSpec {
-	s = s.DeepCopy()
-	s.Mapping = slices.DeleteFunc(s.Mapping, func(r v1alpha1.MappingRule) bool { return slices.Contains(r.From, name) })
-	return s
 }
 
 func findClass(id string) *class {

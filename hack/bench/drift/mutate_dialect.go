@@ -205,7 +205,7 @@ func latinOnly(d *doc) {
 func latin1(b []byte) []byte {
 	out := make([]byte, 0, len(b))
 	for _, r := range string(b) {
-		out = append(out, byte(r)) //nolint:gosec // latinOnly has seen to it
+		out = append(out, byte(r))
 	}
 	return out
 }

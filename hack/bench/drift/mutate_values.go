@@ -25,11 +25,9 @@ func timeLayout(c *mutation) (*plan, string) {
 	if f == nil {
 		return skip("there are no times")
 	}
-	exact := []string{"space", "iso", "rfc", "dots", "utc", "frac", "compact", "offset", "epoch"}
-	coarse := []string{"dmy", "mdy", "minutes", "date"}
-	choice := append(slices.Clone(exact), coarse...)
+	choice := []string{"space", "iso", "rfc", "dots", "utc", "frac", "compact", "offset", "epoch", "dmy", "mdy", "minutes", "date"}
 	if f.option == "date" {
-		choice, exact = []string{"iso", "dots", "compact"}, []string{"iso", "dots", "compact"}
+		choice = []string{"iso", "dots", "compact"}
 	}
 	choice = slices.DeleteFunc(choice, func(l string) bool { return l == f.option })
 	layout := choice[c.r.IntN(len(choice))]

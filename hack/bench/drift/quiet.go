@@ -49,39 +49,21 @@ func quietFeeds(n int) []*feed {
 	return out
 }
 
-// events of a quiet year.
+// weather is what happens to a quiet feed.
 type weather struct {
 	w      *world
 	start  time.Time
-	repeat int
 	last   *payload
 	empty  time.Time // until when an optional column is empty
 	bursts int
+	months int // whose new words are there
 }
 
 // next is the payload after one period; nil if the provider is down.
 func (q *weather) next() *payload {
 	w := q.w
-	since := w.now.Sub(q.start)
-	w.ip6 = 0.05 * math.Min(1, since.Hours()/(60*24)) // 0 to 5 % within 60 days
-	w.burst = 1 + 0.3*since.Hours()/(365*24)          // slow growth
 	perDay := float64(w.feed.period) / float64(24*time.Hour)
-	if w.rng.Float64() < 6.0/365*perDay {
-		q.bursts = 1 + w.rng.IntN(2)
-	}
-	if q.bursts > 0 {
-		q.bursts--
-		w.burst *= 2 + 8*w.rng.Float64()
-	}
-	if month := int(since.Hours() / (30 * 24)); month > 0 && w.enums["month"] == nil || month > len(w.enums["month"]) {
-		w.enums["month"] = append(w.enums["month"], "")
-		for i := range w.feed.fields {
-			if f := &w.feed.fields[i]; f.kind == "enum" && (f.target == "" || f.target[0] == 'e') && f.values == nil {
-				w.enums[f.name] = append(w.enums[f.name], word(w.rng, 2))
-				break
-			}
-		}
-	}
+	q.drift(perDay)
 	d := w.step()
 	if w.rng.Float64() < 4.0/365*perDay {
 		q.empty = w.now.Add(24 * time.Hour)
@@ -103,6 +85,30 @@ func (q *weather) next() *payload {
 	}
 	q.last = p
 	return p
+}
+
+// drift changes what new entries are like, and how many there are.
+func (q *weather) drift(perDay float64) {
+	w := q.w
+	since := w.now.Sub(q.start)
+	w.ip6 = 0.05 * math.Min(1, since.Hours()/(60*24)) // 0 to 5 % within 60 days
+	w.burst = 1 + 0.3*since.Hours()/(365*24)          // slow growth
+	if w.rng.Float64() < 6.0/365*perDay {
+		q.bursts = 1 + w.rng.IntN(2)
+	}
+	if q.bursts > 0 {
+		q.bursts--
+		w.burst *= 2 + 8*w.rng.Float64()
+	}
+	if month := int(since.Hours() / (30 * 24)); month > q.months {
+		q.months = month
+		for i := range w.feed.fields {
+			if f := &w.feed.fields[i]; f.kind == "enum" && (f.target == "" || f.target[0] == 'e') && f.values == nil {
+				w.enums[f.name] = append(w.enums[f.name], word(w.rng, 2))
+				break
+			}
+		}
+	}
 }
 
 // live lets a feed run for a number of years.

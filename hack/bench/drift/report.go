@@ -106,6 +106,30 @@ func percent(r ratio) string {
 	return fmt.Sprintf("%.0f%%", 100*r.share())
 }
 
+// mistakes are what is wrong about a result.
+func (r *result) mistakes() []string {
+	var wrong []string
+	switch {
+	case r.falseAlarm():
+		wrong = append(wrong, "FALSE ALARM")
+	case !r.reportable():
+	case !r.Detected:
+		wrong = append(wrong, "MISSED")
+	case !r.right():
+		wrong = append(wrong, "CLASS")
+	}
+	if r.reportable() && r.Detected && !r.pathRight() {
+		wrong = append(wrong, "COLUMN")
+	}
+	if r.Wrong {
+		wrong = append(wrong, "WRONG REPAIR")
+	}
+	if r.reportable() && r.Repairable && r.Searched && r.Place != 1 {
+		wrong = append(wrong, fmt.Sprintf("REPAIR(%d)", r.Place))
+	}
+	return wrong
+}
+
 // reportCases lists what went wrong.
 func reportCases(w io.Writer, o *outcome) {
 	fmt.Fprintln(w, "\ncases (go run ./hack/bench/drift -case NAME):")
@@ -113,24 +137,7 @@ func reportCases(w io.Writer, o *outcome) {
 		if r.Skipped != "" {
 			continue
 		}
-		var wrong []string
-		switch {
-		case r.reportable() && !r.Detected:
-			wrong = append(wrong, "MISSED")
-		case r.falseAlarm():
-			wrong = append(wrong, "FALSE ALARM")
-		case r.reportable() && !r.right():
-			wrong = append(wrong, "CLASS")
-		}
-		if r.reportable() && r.Detected && !r.pathRight() {
-			wrong = append(wrong, "COLUMN")
-		}
-		if r.Wrong {
-			wrong = append(wrong, "WRONG REPAIR")
-		}
-		if r.reportable() && r.Repairable && r.Searched && r.Place != 1 {
-			wrong = append(wrong, fmt.Sprintf("REPAIR(%d)", r.Place))
-		}
+		wrong := r.mistakes()
 		if len(wrong) == 0 {
 			continue
 		}

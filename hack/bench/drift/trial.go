@@ -88,7 +88,6 @@ type stage struct {
 	watch     *watch
 	baselines *baselines
 	next      []*doc
-	err       error
 }
 
 // learn lets a feed run until it is known.
