@@ -31,8 +31,9 @@ const (
 // Fault is a way to break a feed.
 type Fault string
 
-// The faults. Rename to Retype change the format of one column and count as
-// served; of the others nothing can be read.
+// The faults. Rename to Retype change the format of one column, Delimiter and
+// Envelope that of the whole; they count as served. Of the others nothing can be
+// read.
 const (
 	Rename        Fault = "rename"         // the main column gets another name
 	Remove        Fault = "remove"         // the main column goes
@@ -40,13 +41,17 @@ const (
 	Retype        Fault = "retype"         // times are written in another way
 	Append        Fault = "append"         // a column more at the end, which breaks nothing
 	HTML          Fault = "html"           // an error page, with status 200
+	ErrorBody     Fault = "error-body"     // an error in JSON, with status 200
+	Retired       Fault = "retired"        // a notice instead of data
+	Delimiter     Fault = "delimiter"      // semicolons instead of commas (CSV)
+	Envelope      Fault = "envelope"       // the records are in another member (JSON)
 	TruncatedGzip Fault = "truncated-gzip" // gzip that breaks off in the middle
 	ServerError   Fault = "500"
 	RateLimited   Fault = "429" // with Retry-After: 1
 )
 
 // Faults are all of them.
-var Faults = []Fault{Rename, Remove, Reorder, Retype, Append, HTML, TruncatedGzip, ServerError, RateLimited}
+var Faults = []Fault{Rename, Remove, Reorder, Retype, Append, Delimiter, Envelope, HTML, ErrorBody, Retired, TruncatedGzip, ServerError, RateLimited}
 
 // Options configure a simulator.
 type Options struct {
@@ -162,6 +167,8 @@ func (s *Sim) Break(name string, how Fault) error {
 		return fmt.Errorf("there is no feed %q", name)
 	case !slices.Contains(Faults, how):
 		return fmt.Errorf("there is no fault %q: use one of %v", how, Faults)
+	case name != C2 && how == Delimiter, name != Scan && how == Envelope:
+		return fmt.Errorf("feed %s has no %s that could change", name, how)
 	case name == Phishing && slices.Contains([]Fault{Rename, Remove, Reorder, Append}, how):
 		return fmt.Errorf("feed %s has no columns that could %s", name, how)
 	}

@@ -139,6 +139,10 @@ func TestFaults(t *testing.T) {
 		{Sinkhole, Remove, func() bool { return !strings.Contains(line(Sinkhole, 0), `"src":`) }},
 		{Phishing, Retype, func() bool { return strings.Contains(line(Phishing, 0), ";hxxps://") }},
 		{Phishing, HTML, func() bool { return strings.HasPrefix(line(Phishing, 0), "<!DOCTYPE") }},
+		{C2, Delimiter, func() bool { return line(C2, 6) == "# first_seen_utc;dst_ip;dst_port;c2_status;malware" }},
+		{Scan, Envelope, func() bool { return strings.Contains(line(Scan, 0), `"observations":[`) }},
+		{Sinkhole, ErrorBody, func() bool { return strings.HasPrefix(line(Sinkhole, 0), `{"error":`) }},
+		{Phishing, Retired, func() bool { return strings.Contains(line(Phishing, 0), "discontinued") }},
 		{Scan, ServerError, func() bool { return get(s, "/feeds/scan.json").Code == 500 }},
 		{Scan, RateLimited, func() bool {
 			w := get(s, "/feeds/scan.json")

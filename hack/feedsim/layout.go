@@ -87,7 +87,14 @@ func (l layout) render(records []Record, now time.Time, fault Fault) []byte {
 	case Append:
 		cols = append(cols, column{name: "reporter", value: func(Record) any { return "example" }})
 	}
-	return l.write(cols, records, now)
+	body := l.write(cols, records, now)
+	switch fault {
+	case Delimiter: // no value has either
+		return bytes.ReplaceAll(body, []byte(","), []byte(";"))
+	case Envelope:
+		return bytes.Replace(body, []byte(`"results":`), []byte(`"observations":`), 1)
+	}
+	return body
 }
 
 func spaced(r Record) any  { return r.Time.Format("2006-01-02 15:04:05") }

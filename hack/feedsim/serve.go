@@ -12,6 +12,11 @@ import (
 
 const errorPage = "<!DOCTYPE html>\n<html><head><title>We will be back soon</title></head>\n<body><h1>Maintenance</h1></body></html>\n"
 
+const (
+	errorBody = `{"error":"unauthorized","message":"An API key is required since this month."}` + "\n"
+	notice    = "# This feed has been discontinued, use https://feeds.example.net/ instead.\n"
+)
+
 // serve answers a request for a feed.
 func (s *Sim) serve(w http.ResponseWriter, r *http.Request, f *feed) {
 	s.mu.Lock()
@@ -36,6 +41,14 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request, f *feed) {
 	case HTML:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write([]byte(errorPage))
+		return
+	case ErrorBody:
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(errorBody))
+		return
+	case Retired:
+		w.Header().Set("Content-Type", f.layout.contentType)
+		_, _ = w.Write([]byte(notice))
 		return
 	}
 	body := f.layout.render(shown, s.opts.Start.Add(time.Duration(last)*time.Minute), fault)

@@ -27,6 +27,7 @@ func TestWeirOnACluster(t *testing.T) {
 	}{
 		{"quickstart", quickstart},
 		{"a format change is held, decided, released", formatChange},
+		{"formats change in ten more ways", tenWays},
 		{"pods are isolated", isolation},
 		{"Secrets are rotated", rotation},
 		{"objects share pods and part again", shared},
