@@ -25,33 +25,49 @@ var (
 // checkNotice explains a payload without records by what the publisher says
 // instead: that the feed is over, or why it is refused.
 func checkNotice(c *comparison) {
-	now := c.now
-	if now.Events > 0 && !c.hardlyAny() && now.anyValue() || now.Head == "" || c.base != nil && c.base.Events == 0 && c.base.Payloads > 0 {
+	if c.now.Head == "" || !c.saysNothing() {
 		return
 	}
-	for line := range strings.SplitSeq(now.Head, "\n") {
+	for line := range strings.SplitSeq(c.now.Head, "\n") {
 		words := noticeIn(line)
-		if words == "" {
-			continue
-		}
-		if retiredWords.MatchString(words) {
-			c.add(status.Finding{Code: CodeRetired, Breaking: false, Before: c.had(), After: words,
+		switch {
+		case words == "":
+		case retiredWords.MatchString(words):
+			c.add(status.Finding{Code: CodeRetired, Before: c.had(), After: words,
 				Sentence: fmt.Sprintf("The feed has no records any more; the publisher says %q.", words)})
 			c.done = true
 			return
-		}
-		if now.Rejected == 0 && now.Unreadable == "" && len(now.Columns) > 0 {
-			continue // a header without rows under a comment
-		}
-		if errorWords.MatchString(words) {
+		case c.headerOnly(): // without rows, under a comment
+		case errorWords.MatchString(words):
 			c.refuse(words)
 			return
 		}
 	}
-	if errorMember.MatchString(now.Head) && now.Bytes < maxHead &&
-		(now.Unreadable != "" || now.Rejected > 0 || !now.anyValue() && !strings.Contains(now.Head, "[")) {
-		c.refuse(excerptOf([]byte(now.Head)))
+	if c.isError() {
+		c.refuse(excerptOf([]byte(c.now.Head)))
 	}
+}
+
+// saysNothing tells whether a payload has nothing of what there was: no event, or
+// one without a value of the mapping.
+func (c *comparison) saysNothing() bool {
+	if c.base != nil && c.base.Events == 0 && c.base.Payloads > 0 {
+		return false
+	}
+	return c.now.Events == 0 || c.hardlyAny() || !c.now.anyValue()
+}
+
+func (c *comparison) headerOnly() bool {
+	return c.now.Rejected == 0 && c.now.Unreadable == "" && len(c.now.Columns) > 0
+}
+
+// isError tells whether the payload is a small object with an error in it.
+func (c *comparison) isError() bool {
+	now := c.now
+	if now.Bytes >= maxHead || !errorMember.MatchString(now.Head) {
+		return false
+	}
+	return now.Unreadable != "" || now.Rejected > 0 || !now.anyValue() && !strings.Contains(now.Head, "[")
 }
 
 // anyValue tells whether a mapped column or path has a value.
@@ -89,35 +105,41 @@ func noticeIn(line string) string {
 }
 
 // checkWhole notices a payload whose end is missing, or whose records are there
-// twice. Neither is a change of the format: what can be read is right.
+// twice, or elsewhere.
 func checkWhole(c *comparison) {
 	now := c.now
-	if unfinished(now.Unreadable) && (now.Events > 0 || c.base != nil && now.Records > 0) {
+	switch {
+	case unfinished(now.Unreadable) && (now.Events > 0 || c.base != nil && now.Records > 0):
 		c.add(status.Finding{Code: CodeTruncated, After: now.Unreadable,
 			Sentence: fmt.Sprintf("The end of the payload is missing after %s: %s.", count(now.Records, "record"), now.Unreadable)})
 		c.done = true
-		return
-	}
-	if c.base == nil {
-		return
-	}
-	if now.Cut && !c.base.Cut && now.Rejected == 1 && now.Events > 0 && c.base.Rejected == 0 && c.base.Lines > 0 {
+	case c.base == nil:
+	case c.cutOff():
 		c.rejectionsExplained = true
 		c.add(status.Finding{Code: CodeTruncated, After: "no end of the last line",
 			Sentence: fmt.Sprintf("The payload ends in the middle of a line, after %s.", count(now.Records, "record"))})
-		return
-	}
-	if now.Repeated && !c.base.Repeated {
+	case now.Repeated && !c.base.Repeated:
 		c.add(status.Finding{Code: CodeRepeated, Before: "no record twice", After: "the first records twice",
 			Sentence: "Each of the first records comes exactly once more: the payload seems to be there twice in one."})
-	}
-	// An empty list is short; one that is as long as ever has its records elsewhere.
-	if now.Records == 0 && now.Unreadable == "" && now.Declared != formatCSV && now.Declared != formatText && c.base.Bytes >= minLong &&
-		now.Bytes >= c.base.Bytes/4 && c.base.Events > 0 {
+	case c.elsewhere():
 		c.add(status.Finding{Code: CodeUnreadable, Breaking: true, Before: count(c.base.Bytes, "byte"), After: count(now.Bytes, "byte") + ", no record",
 			Sentence: fmt.Sprintf("The payload has %s and no record where they were: they are elsewhere, or called otherwise.", count(now.Bytes, "byte"))})
 		c.done = true
 	}
+}
+
+// cutOff tells whether the last line, which always had an end, has none, and is
+// the only one that cannot be read.
+func (c *comparison) cutOff() bool {
+	return c.now.Cut && !c.base.Cut && c.now.Rejected == 1 && c.now.Events > 0 && c.base.Rejected == 0 && c.base.Lines > 0
+}
+
+// elsewhere tells whether a document without records is too long for an empty one.
+func (c *comparison) elsewhere() bool {
+	if c.now.Records > 0 || c.now.Unreadable != "" || c.now.Declared == formatCSV || c.now.Declared == formatText {
+		return false
+	}
+	return c.base.Events > 0 && c.base.Bytes >= minLong && c.now.Bytes >= c.base.Bytes/4
 }
 
 const minLong = 1024 // bytes of a payload that are not only its frame

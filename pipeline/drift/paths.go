@@ -44,7 +44,7 @@ func (c *comparison) lostPaths() map[string]bool {
 		switch below := c.below(path); {
 		case below != "" && c.now.Paths[path] == nil && c.base != nil && c.always(path):
 			c.reportNested(in, path, below)
-		case c.unlisted(in, path):
+		case c.unlisted(path):
 			c.reportUnlisted(in, path)
 		case c.vanished(in) && !c.covered(in, hasPath):
 			c.reportVanished(in, path, taken)
@@ -113,7 +113,7 @@ func (c *comparison) reportNested(in *Column, path, below string) {
 }
 
 // unlisted tells whether what was a list of values is a single one now.
-func (c *comparison) unlisted(in *Column, path string) bool {
+func (c *comparison) unlisted(path string) bool {
 	if c.base == nil || c.now.Paths[path] == nil || c.base.Paths[path] != nil || c.now.Paths[path+"[]"] != nil {
 		return false
 	}

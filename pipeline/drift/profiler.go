@@ -155,7 +155,7 @@ func (f *rerun) see(r record, inputs int, nr int64) {
 		return
 	}
 	value, _ := r.Input(0)
-	if nr <= firstRecords && !(f.at > 0 || f.n >= fewRecords && value == f.values[0]) {
+	if nr <= firstRecords && f.at == 0 && (f.n < fewRecords || value != f.values[0]) {
 		f.values[f.n], f.hashes[f.n] = strings.Clone(value[:min(len(value), maxSample)]), hashOfRecord(r, inputs)
 		f.n++
 		return

@@ -132,7 +132,11 @@ func checkTimes(c *comparison) {
 	later := again(c.base.Times, now.Times)
 	n := int64(len(later))
 	known := c.base.Again >= minSteady && share(c.base.Same, c.base.Again) >= steady
-	if n < minDated && !(c.once && n >= minAll) || share(unmoved(later), n) > moved || !known && !c.once {
+	least := int64(minDated)
+	if c.once {
+		least, known = minAll, true
+	}
+	if n < least || !known || share(unmoved(later), n) > moved {
 		return
 	}
 	c.reportMoved(later)

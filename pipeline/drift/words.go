@@ -49,17 +49,20 @@ func (c *comparison) marker(base, now *Column, t Frequent) bool {
 	if typed && KindsOf(t.Value)&f.kinds != 0 && !isNull(t.Value) {
 		return false
 	}
-	if isNullWord(t.Value) {
-		return true
-	}
-	missing, were := base.Empty+base.Absent, base.Values+base.Empty+base.Absent
-	are := now.Values + now.Empty + now.Absent
-	if fewer(missing, were, now.Empty+now.Absent, are) <= c.partial && share(now.Empty+now.Absent, are) < share(missing, were)/4 &&
-		share(n, are) > share(missing, were)/2 && share(n, are) < 2*share(missing, were) {
+	if isNullWord(t.Value) || c.replacesMissing(base, now, n) {
 		return true
 	}
 	rest := now.Values - n
 	return typed && rest >= minAll && share(f.of(now), rest) >= ownShare
+}
+
+// replacesMissing tells whether a value came so often as values were missing, and
+// hardly any is missing now.
+func (c *comparison) replacesMissing(base, now *Column, n int64) bool {
+	missing, were := base.Empty+base.Absent, base.Values+base.Empty+base.Absent
+	miss, are := now.Empty+now.Absent, now.Values+now.Empty+now.Absent
+	before, came := share(missing, were), share(n, are)
+	return fewer(missing, were, miss, are) <= c.partial && share(miss, are) < before/4 && came > before/2 && came < 2*before
 }
 
 func (c *comparison) reportMarker(base, now *Column, t Frequent) {

@@ -22,7 +22,7 @@ func (d *drafting) derive() {
 	}
 	for _, c := range slices.Clone(d.columns) {
 		switch {
-		case c.array || c.nested || c.nonNull == 0 || c.number || c.boolean || c.unnamed && len(d.columns) == 1:
+		case !c.isText() || c.unnamed && len(d.columns) == 1:
 		case c.splits() != "":
 			d.splitCells(c)
 		case c.kind&strongKinds != 0 || c.kindIs(drift.Timestamp):
@@ -31,6 +31,11 @@ func (d *drafting) derive() {
 			d.deriveLeading(c)
 		}
 	}
+}
+
+// isText tells whether the values of a column are texts.
+func (c *column) isText() bool {
+	return !c.array && !c.nested && c.nonNull > 0 && !c.number && !c.boolean
 }
 
 // cellSeparators are what stands between the values of a cell.

@@ -303,7 +303,7 @@ func (d *drafting) proposeFree(c *column) []proposal {
 	switch {
 	case len(c.parents) > 0 && reporterObjects[c.parents[len(c.parents)-1]]:
 		return nil
-	case titleWords.only(w) && d.fields["cves"] == nil && d.aboutVulnerabilities() && !(w[0] == "summary" && d.hasTitle(c)):
+	case titleWords.only(w) && d.fields["cves"] == nil && d.aboutVulnerabilities() && (w[0] != "summary" || !d.hasTitle(c)):
 		return one("name", 0.65, "it is the title of what has CVE ids")
 	case set("name title threat headline").only(w), set("name title summary headline").any(w) && len(w) <= 2 && !set("file country as asn isp org user vendor product host domain city display").any(w):
 		return []proposal{{field: "name", confidence: 0.5, reason: "it may be the name of the threat", others: []string{"extra." + cleanKey(w, c.parents), "target"}}}
