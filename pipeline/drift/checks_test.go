@@ -145,6 +145,17 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 	}
 }
 
+// A publisher may go from one name to the other and back.
+func TestEitherOfTwoNamesIsTaken(t *testing.T) {
+	l := lensOf(t, strings.Replace(jsonRecords, "[host.ip]", "[host.ip, host.address]", 1))
+	renamed := strings.ReplaceAll(jsonItem, `"ip"`, `"address"`)
+	base := baselineOf(t, l, items(25, renamed), items(25, jsonItem), items(25, jsonItem), items(25, renamed), items(25, jsonItem))
+	neither := strings.ReplaceAll(jsonItem, `"ip":"$a"`, `"x":1`)
+	if findings := drift.Compare(base, learn(t, l, items(25, neither))); !drift.Breaking(findings) {
+		t.Errorf("neither of them: %s", sentences(findings))
+	}
+}
+
 const jsonItem = `{"seen":"$t","host":{"ip":"$a"},"link":"http://example.com/$i","family":"$m","id":$i}`
 
 // A publisher who changes a little in each payload gets nowhere: what the column

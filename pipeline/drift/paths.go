@@ -53,10 +53,11 @@ func (c *comparison) lostPaths() map[string]bool {
 	return taken
 }
 
-// hasPath tells whether any record has a value for an input.
+// hasPath tells whether any record has a value for an input; of a baseline, of the
+// last payload.
 func hasPath(p *Profile, name string) bool {
 	in := p.input(name)
-	return in != nil && in.Values+in.Empty > 0
+	return in != nil && in.Values+in.Empty > 0 && in.Unseen == 0
 }
 
 // vanished tells whether no record has a path any more that nearly all had. A

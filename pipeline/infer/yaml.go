@@ -358,6 +358,13 @@ func yamlQuoted(s string) string {
 	if enc.Encode(s) != nil {
 		return `""`
 	}
-	out := strings.TrimSuffix(b.String(), "\n")
-	return strings.NewReplacer("\x7f", `\u007f`, "\ufeff", `\ufeff`, "\u0085", `\u0085`).Replace(out)
+	var out strings.Builder
+	for _, r := range strings.TrimSuffix(b.String(), "\n") {
+		if r >= 0x7f && r < 0xa0 || r == 0xfeff { // YAML does not allow them, JSON does
+			fmt.Fprintf(&out, `\u%04x`, r)
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
 }
