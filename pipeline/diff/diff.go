@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
@@ -340,6 +341,9 @@ func (r *Result) finish(found []status.Finding) *Result {
 	worst := len(order)
 	for i := range found {
 		f := &found[i]
+		for _, text := range []*string{&f.Path, &f.Before, &f.After, &f.Sentence} {
+			*text = strings.ToValidUTF8(*text, "\uFFFD")
+		}
 		if f.Class == "" {
 			f.Class = drift.ClassOf(f)
 		}
