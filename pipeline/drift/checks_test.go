@@ -122,6 +122,11 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 			drift.CodeTimes, ``, drift.ClassBreakingSilent,
 		},
 		{
+			"another delimiter, and a rule that knows a name of old", strings.Replace(withHeader, "[dst_ip]", "[dst_ip, server]", 1),
+			[]string{header + rows(40, "$t,$a,$p,online,$m")}, strings.ReplaceAll(header+rows(40, "$t,$a,$p,online,$m"), ",", ";"),
+			drift.CodeDelimiter, `The delimiter changed`, drift.ClassBreakingHard,
+		},
+		{
 			"letters of the header", withHeader, []string{header + rows(40, "$t,$a,$p,online,$m")}, "First_Seen, DST_IP ,dst_port,state,malware\n" + rows(40, "$t,$a,$p,online,$m"),
 			"", "", "",
 		},

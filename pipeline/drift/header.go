@@ -16,7 +16,7 @@ func checkHeader(c *comparison) {
 	known := c.baseColumns()
 	lost := c.lostColumns()
 	taken := c.successors(lost)
-	if len(lost) > 0 && len(lost) == len(c.now.Inputs) && c.noHeader(lost, len(taken) == 0 && known != nil) {
+	if len(lost) > 0 && !c.anyColumn() && c.noHeader(lost, len(taken) == 0 && known != nil) {
 		c.done = true
 		return
 	}
@@ -39,6 +39,11 @@ func checkHeader(c *comparison) {
 				Sentence: fmt.Sprintf("Column %q is gone; no rule uses it.", name)})
 		}
 	}
+}
+
+// anyColumn tells whether a mapped column is there.
+func (c *comparison) anyColumn() bool {
+	return slices.ContainsFunc(c.now.Inputs, func(in Column) bool { return slices.Contains(c.now.Columns, in.Name) })
 }
 
 // noHeader finds out why none of the columns is there: the cells are delimited
