@@ -45,6 +45,7 @@ const (
 	CodeWordAdded       = "word-added"
 	CodeSeparator       = "separator-changed"
 	CodeTimes           = "times-moved"
+	CodeFile            = "file-renamed"
 	CodeVolume          = "volume"
 	CodeEmpty           = "no-records"
 	CodeStale           = "stale" // nothing new for too long
@@ -80,6 +81,7 @@ var checks = []check{
 	{"container", checkContainer},
 	{"notice", checkNotice},
 	{"whole", checkWhole},
+	{"files", checkFiles},
 	{"header", checkHeader},
 	{"positions", checkPositions},
 	{"paths", checkPaths},

@@ -37,6 +37,8 @@ type Lens struct {
 	spec   *v1alpha1.ParserSpec
 	parser *parse.Parser
 	empty  Profile // the profile of a payload before its first byte
+	// readsName: rules read the name of the payload's file.
+	readsName bool
 
 	mu      sync.Mutex
 	reports map[string]*Lens // of a schema set
@@ -67,6 +69,7 @@ func newLens(spec *v1alpha1.ParserSpec, parser *parse.Parser) *Lens {
 		Open:     spec.Input.SchemaSet != nil,
 		Payloads: 1,
 	}, reports: map[string]*Lens{}}
+	l.readsName = readsName(spec)
 	for _, in := range parser.Inputs() {
 		c := Column{Name: in.Name, Fields: in.Fields, Required: in.Required, Rules: rulesDigest(spec, in.Name)}
 		if rules := parser.Rules(in.Name); rules != "" {
@@ -164,6 +167,9 @@ func (l *Lens) Parse(ctx context.Context, r io.Reader, m parse.Meta, sink parse.
 	p.profile.Container, p.profile.Excerpt = sniff(head, p.profile.Declared, l.spec.Input.Charset)
 	p.profile.Head = strings.ToValidUTF8(string(head[:min(len(head), maxHead)]), "\uFFFD")
 	p.arrived = m.Collected
+	if l.readsName && m.Filename != "" {
+		p.profile.Files = []string{nameShape(m.Filename)}
+	}
 	meter := &meter{r: br}
 	stats, err := l.parser.Parse(ctx, meter, m, &countingSink{sink, p}, p)
 	p.profile.Bytes, p.profile.Lines, p.profile.Cut = meter.bytes, meter.lines, meter.lines > 0 && meter.last != '\n'

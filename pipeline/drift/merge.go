@@ -54,6 +54,7 @@ func Merge(base, now *Profile) *Profile {
 	m.Payloads = base.Payloads + 1
 	m.Doubt = rejectionDoubt(base, now)
 	m.Cut = base.Cut
+	m.Files = mergeFiles(base.Files, now.Files)
 	m.learnTimes(base, now)
 	m.Future, m.Dated = fade(base.Future, base.Dated-base.Future, now.Future, now.Dated-now.Future)
 	m.Dated += m.Future

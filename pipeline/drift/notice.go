@@ -19,6 +19,8 @@ var (
 	errorWords = regexp.MustCompile(`(?i)\b(unauthori[sz]ed|forbidden|access denied|permission denied|auth[-_ ]?key|api[-_ ]?key|token (is )?(invalid|expired|missing|required)|invalid token|` +
 		`log[- ]?in (is )?required|please log ?in|sign in|authenticat\w+|rate[- ]?limit\w*|too many requests|quota|payment required|subscription (has )?expired|just a moment|captcha|` +
 		`not found|bad request|bad gateway|gateway time-?out|service unavailable|internal server error|under maintenance|temporarily unavailable|an? error occurred)\b`)
+	// serverWords are of pages that a server made, whose words may be those of others.
+	serverWords = regexp.MustCompile(`(?i)document has moved|moved permanently|object moved|temporarily moved`)
 	errorMember = regexp.MustCompile(`(?i)^\s*\{[^{\[]{0,80}"(error|errors|error_?message|error_?code|fault|exception|message|detail|status_?code)"\s*:`)
 )
 
@@ -32,13 +34,16 @@ func checkNotice(c *comparison) {
 		words := noticeIn(line)
 		switch {
 		case words == "":
+		case serverWords.MatchString(words):
+			c.refuse(words)
+			return
 		case retiredWords.MatchString(words):
 			c.add(status.Finding{Code: CodeRetired, Before: c.had(), After: words,
 				Sentence: fmt.Sprintf("The feed has no records any more; the publisher says %q.", words)})
 			c.done = true
 			return
 		case c.headerOnly(): // without rows, under a comment
-		case errorWords.MatchString(words):
+		case isErrorText(words):
 			c.refuse(words)
 			return
 		}
@@ -98,10 +103,15 @@ func (c *comparison) had() string {
 // noticeIn is what a line says to people.
 func noticeIn(line string) string {
 	words := strings.Trim(line, "#;/*!-<> \t\r")
-	if !strings.Contains(words, " ") && !errorWords.MatchString(words) && !retiredWords.MatchString(words) {
+	if !strings.Contains(words, " ") && !isErrorText(words) && !retiredWords.MatchString(words) {
 		return ""
 	}
 	return cut(words, 2*maxExcerpt)
+}
+
+// isErrorText looks for words that may be joined as in unknown_auth_key.
+func isErrorText(words string) bool {
+	return errorWords.MatchString(strings.ReplaceAll(words, "_", " "))
 }
 
 // checkWhole notices a payload whose end is missing, or whose records are there

@@ -76,6 +76,9 @@ type Profile struct {
 	// Head is how the payload begins, for what a publisher says instead of data. It
 	// is not kept in a baseline.
 	Head string `json:"-"`
+	// Files are the names of the payload's files, with # for numbers, if rules read
+	// them.
+	Files []string `json:"files,omitempty"`
 	// Repeated tells that each of the first records came exactly once more.
 	Repeated bool `json:"repeated,omitempty"`
 	// Newest is how many seconds before it was collected the newest event of the

@@ -56,6 +56,7 @@ type search struct {
 	spec           *v1alpha1.ParserSpec
 	good, bad      []byte
 	goodMeta, meta parse.Meta
+	findings       []status.Finding
 	// packed is how the held payload is packed, unpacking what is to be done then.
 	packed    string
 	unpacking []string
@@ -79,7 +80,7 @@ func Search(ctx context.Context, p *Problem) ([]Proposal, error) {
 	if p.Spec.Input.SchemaSet != nil || len(p.Bad) == 0 {
 		return nil, nil
 	}
-	s := &search{spec: p.Spec, good: clipBytes(p.Good), bad: clipBytes(p.Bad), goodMeta: p.GoodMeta, meta: p.BadMeta}
+	s := &search{spec: p.Spec, good: clipBytes(p.Good), bad: clipBytes(p.Bad), goodMeta: p.GoodMeta, meta: p.BadMeta, findings: p.Findings}
 	lens, err := drift.NewLens(p.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("the Parser: %w", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/infer"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/status"
 )
 
 var timeFields = []string{"time", "until", "expires", "first_seen", "last_seen", "modified"}
@@ -197,7 +198,7 @@ var nullWords = []string{"-", "--", "?", "N/A", "n/a", "NA", "na", "None", "none
 func (t *trial) renull(ctx context.Context) error {
 	for i := range t.spec.Mapping {
 		r := &t.spec.Mapping[i]
-		if len(r.From) == 0 || strings.HasPrefix(r.Field, "extra.") && r.Type == "" {
+		if len(r.From) == 0 || strings.HasPrefix(r.Field, "extra.") && r.Type == "" && !t.marked(r.From) {
 			continue
 		}
 		values, err := t.read(ctx, r.From)
@@ -219,6 +220,13 @@ func (t *trial) renull(ctx context.Context) error {
 		t.say("%q has %s where there is no value.", r.From[0], strings.Join(added, ", "))
 	}
 	return nil
+}
+
+// marked tells whether a finding says that one of the columns has a word for nothing.
+func (s *search) marked(names []string) bool {
+	return slices.ContainsFunc(s.findings, func(f status.Finding) bool {
+		return f.Code == drift.CodeMarker && slices.Contains(names, f.Path)
+	})
 }
 
 // listFields are the fields that may have several values.
