@@ -20,7 +20,7 @@ func (d *drafting) proposeWeak(c *column) []proposal {
 	if c.unnamed && c.share(drift.Int) == 1 {
 		return []proposal{{field: "extra", confidence: 0.5, reason: "the values are numbers, and no name says what of", others: []string{"count", "dport", "asn", "confidence"}}}
 	}
-	if inList(c.name) && !(portWords.any(c.words) && d.besideAddress(c)) {
+	if inList(c.name) && (!portWords.any(c.words) || !d.besideAddress(c)) {
 		return nil
 	}
 	if portWords.any(c.words) && c.share(drift.Port) >= mostly {

@@ -191,7 +191,7 @@ func (s *timesSeen) Event(e *event.Event) error {
 func (s *timesSeen) Reject(*parse.Rejection) error { return nil }
 
 // nullWords are markers of nothing that publishers write.
-var nullWords = []string{"-", "--", "?", "N/A", "n/a", "NA", "na", "None", "none", "NONE", "null", "NULL", "nil", "\\N", "unknown", "UNKNOWN", "(null)", "n.a.", "NaN", "0000-00-00 00:00:00"}
+var nullWords = []string{"-", "--", "?", "N/A", "n/a", "NA", "na", "None", "none", "NONE", "null", "NULL", "nil", "\\N", "unknown", "UNKNOWN", "(null)", "n.a.", "NaN", "NXDOMAIN", "nxdomain", "undefined", "unspecified", "0000-00-00 00:00:00"}
 
 // renull adds the markers that the new payload writes where the old one left a cell
 // empty, for rules whose values have a kind.

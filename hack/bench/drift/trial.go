@@ -164,7 +164,7 @@ func (s *stage) try(c *class, mend bool) (*result, []status.Finding, error) {
 		}
 		if s.note(r, findings, i) {
 			told = findings
-			if mend && r.Held {
+			if mend && (r.Held || p.repair) {
 				s.mend(r, p, w, findings, bad, i)
 			}
 			break
