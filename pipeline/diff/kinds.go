@@ -46,6 +46,9 @@ func (c *comparison) kinds(found []status.Finding) []status.Finding {
 		if f == nil && at < 0 {
 			f = widened(was, is)
 		}
+		if f == nil && at < 0 {
+			f = c.rewritten(was, is)
+		}
 		switch {
 		case f == nil:
 		case at >= 0: // what is left is of the old kind

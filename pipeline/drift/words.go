@@ -12,6 +12,7 @@ const (
 	maxWords    = 12   // different values of a vocabulary
 	minWords    = 50   // values that it is known from
 	minEach     = 4    // how often a word is used on average
+	minConstant = 8    // values of a constant, in two files that are compared
 	minReplaced = 0.5  // share of unknown words that makes a new vocabulary
 	minMarker   = 0.05 // share of a value that stands for none
 )
@@ -102,7 +103,8 @@ func checkWords(c *comparison) {
 	for i := range c.now.Inputs {
 		now := &c.now.Inputs[i]
 		base := c.base.input(now.Name)
-		if base == nil || c.explained[now.Name] || now.Values == 0 || !base.vocabulary() {
+		constant := c.once && familyOf(base).kinds == Text && len(base.Top) == 1 && base.Lost == 0 && len(now.Top) == 1 && now.Lost == 0 && min(base.Values, now.Values) >= minConstant
+		if base == nil || c.explained[now.Name] || now.Values == 0 || !constant && !base.vocabulary() {
 			continue
 		}
 		c.compareWords(base, now)
