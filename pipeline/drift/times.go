@@ -154,7 +154,7 @@ func (c *comparison) reportMoved(later []int64) {
 	f := status.Finding{Code: CodeTimes, Path: c.now.timeInput(), Before: fmt.Sprintf("%s with the times that they had", count(n, "event")),
 		After: "other times", Evidence: &status.Evidence{Was: c.base.Same, WasOf: c.base.Again, Is: unmoved(later), IsOf: n}}
 	switch {
-	case share(int64(most), n) >= alike && abs(by) == 3600: // summer time
+	case share(int64(most), n) >= alike && (abs(by) == 3600 || c.once && abs(by) > mostShift): // summer time, or another day
 		return
 	case share(int64(most), n) >= alike:
 		f.Breaking = true
