@@ -2,7 +2,9 @@ package infer
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -110,6 +112,20 @@ func stableReason(reason string) string {
 	return strings.TrimSpace(reason[:min(len(reason), 80)])
 }
 
+// written tells whether a manifest can have a value: YAML has no number like 1e999.
+func written(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		f, err := v.Float64()
+		return err == nil && !math.IsInf(f, 0)
+	case []any:
+		return !slices.ContainsFunc(v, func(e any) bool { return !written(e) })
+	case *object:
+		return !slices.ContainsFunc(v.keys, func(k string) bool { return !written(v.values[k]) })
+	}
+	return true
+}
+
 // expected is what an example says of an event: not what the platform adds, and
 // no long text.
 func expected(e string) string {
@@ -130,7 +146,7 @@ func expected(e string) string {
 			}
 		case "extra":
 			if x, ok := o.values[k].(*object); ok {
-				x.keys = slices.DeleteFunc(x.keys, func(k string) bool { return len(compact(x.values[k])) > longExtra })
+				x.keys = slices.DeleteFunc(x.keys, func(k string) bool { return len(compact(x.values[k])) > longExtra || !written(x.values[k]) })
 				if len(x.keys) == 0 {
 					continue
 				}
