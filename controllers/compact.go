@@ -113,8 +113,9 @@ func shared[T any, P part[T]](c *compactor, p P) P {
 	if c.known == nil || len(c.known) >= mostKnown {
 		c.known = make(map[string]any)
 	}
-	c.known[key] = p
-	return p
+	kept := *(*T)(p) // p may be part of an object that others change
+	c.known[key] = P(&kept)
+	return &kept
 }
 
 // interned is a copy of a map whose strings are kept once.

@@ -307,9 +307,9 @@ func TestTwoHubsShareTheSourcesAndAnswerAsOne(t *testing.T) {
 	if code != http.StatusServiceUnavailable || !strings.Contains(body, "archive_unavailable") {
 		t.Errorf("without a replica: %d %.300s", code, body)
 	}
-	if !strings.Contains(exporter.tail(1<<20), "replica 1 of the hub default/main") {
-		t.Error("the log does not name the replica")
-	}
+	w.until("the log names the replica", func() bool {
+		return strings.Contains(exporter.tail(1<<20), "replica 1 of the hub default/main")
+	})
 	second.start()
 	second.ready()
 	w.finish(exporter)

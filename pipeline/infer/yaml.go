@@ -54,7 +54,7 @@ func (d *Draft) YAML() []byte {
 	w := &writer{}
 	for _, c := range d.Questions() {
 		if c.Field == "" || c.About == "category" || c.Chosen == "required" {
-			w.line(0, "# QUESTION: "+c.ask())
+			w.question(0, c.ask())
 		}
 	}
 	if d.Source != nil {
@@ -71,6 +71,16 @@ func (w *writer) line(indent int, s string) {
 	w.WriteString(strings.Repeat("  ", indent))
 	w.WriteString(s)
 	w.WriteByte('\n')
+}
+
+// question is a comment; what YAML does not allow in one is left out.
+func (w *writer) question(indent int, s string) {
+	w.line(indent, "# QUESTION: "+strings.Map(func(r rune) rune {
+		if unprintable(r) || r == '\n' {
+			return ' '
+		}
+		return r
+	}, s))
 }
 
 func (w *writer) head(kind, name string) {
@@ -113,7 +123,7 @@ func (w *writer) parser(d *Draft) {
 	}
 	for i := range p.Spec.Mapping {
 		for _, n := range d.notes[i] {
-			w.line(2, "# QUESTION: "+n)
+			w.question(2, n)
 		}
 		w.rule(&p.Spec.Mapping[i])
 	}
