@@ -263,10 +263,15 @@ func unprintable(r rune) bool {
 	switch r {
 	case '\n', '\t':
 		return false
-	case 0x2028, 0x2029, 0xfeff, 0xfffd:
+	case 0x2028, 0x2029, 0xfffd:
 		return true
 	}
-	return r < ' ' || r >= 0x7f && r < 0xa0
+	return notYAML(r)
+}
+
+// notYAML are characters that YAML has in escapes only.
+func notYAML(r rune) bool {
+	return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xfeff || r == 0xfffe || r == 0xffff
 }
 
 // generic is a value as JSON has it, in the order of its members.
@@ -356,7 +361,7 @@ func yamlText(s string) string {
 
 func printableText(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff
+		return notYAML(r) || r == 0x2028 || r == 0x2029
 	})
 }
 
@@ -370,7 +375,7 @@ func yamlQuoted(s string) string {
 	}
 	var out strings.Builder
 	for _, r := range strings.TrimSuffix(b.String(), "\n") {
-		if r >= 0x7f && r < 0xa0 || r == 0xfeff { // YAML does not allow them, JSON does
+		if notYAML(r) { // JSON has them as they are
 			fmt.Fprintf(&out, `\u%04x`, r)
 		} else {
 			out.WriteRune(r)
