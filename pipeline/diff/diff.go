@@ -332,49 +332,42 @@ func why(p *drift.Profile) string {
 	return "there are no records"
 }
 
-// order is that of the classes, the worst first.
-var order = []string{drift.ClassBreakingHard, drift.ClassBreakingSilent, drift.ClassRetired, drift.ClassDegraded, drift.ClassSemantic,
-	drift.ClassWidening, drift.ClassAdditive, drift.ClassAnomaly, drift.ClassCosmetic}
-
 // finish sorts the findings, the breaking ones first, and judges the whole.
 func (r *Result) finish(found []status.Finding) *Result {
-	worst := len(order)
 	for i := range found {
 		f := &found[i]
 		for _, text := range []*string{&f.Path, &f.Before, &f.After, &f.Sentence} {
 			*text = strings.ToValidUTF8(*text, "\uFFFD")
 		}
-		if f.Class == "" {
-			f.Class = drift.ClassOf(f)
-		}
+		f.Class = drift.ClassOf(f)
 		if f.Class == drift.ClassRetired {
 			f.Breaking = true // whoever reads the feed gets nothing any more
 		}
 		r.Breaking = r.Breaking || f.Breaking
-		if at := slices.Index(order, f.Class); at >= 0 {
-			worst = min(worst, at)
-		}
 	}
 	slices.SortStableFunc(found, func(a, b status.Finding) int { return rank(&a) - rank(&b) })
-	if worst < len(order) {
-		r.Class = order[worst]
+	if class := drift.Classify(found); class != "" {
+		r.Class = class
 	}
 	r.Findings = append(r.Findings, found[:min(len(found), maxFindings)]...)
 	return r
 }
 
-const maxFindings = 32
+const (
+	maxFindings = 32
+	unknownLast = 100
+)
 
 // rank keeps what matters first; among findings that break, the cause.
 func rank(f *status.Finding) int {
-	at := slices.Index(order, f.Class)
+	at := drift.Severity(f.Class)
 	switch {
 	case f.Breaking && f.Class == drift.ClassBreakingHard:
 		return -2
 	case f.Breaking:
 		return -1
 	case at < 0:
-		return len(order)
+		return unknownLast
 	}
 	return at
 }

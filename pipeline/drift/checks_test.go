@@ -270,7 +270,7 @@ func (a *arrivals) next(step time.Duration, payload string) []string {
 	m := meta
 	m.Collected = a.at
 	now := learnAs(a.t, a.lens, payload, m)
-	arrival := drift.Arrival{Collected: a.at, Bytes: int64(len(payload)), Digest: fmt.Sprint(a.n, payload)}
+	arrival := drift.Arrival{Collected: a.at, Digest: fmt.Sprint(a.n, payload)}
 	if again {
 		arrival.Digest = a.h.Flow.Digest
 	}

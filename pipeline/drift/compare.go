@@ -145,8 +145,11 @@ func sorted(findings []status.Finding) []status.Finding {
 	return findings[:min(len(findings), maxFindings)]
 }
 
-// ClassOf is the class of a finding.
+// ClassOf is the class of a finding: the one that it says, or that of its code.
 func ClassOf(f *status.Finding) string {
+	if f.Class != "" {
+		return f.Class
+	}
 	class := codeClass[f.Code]
 	if f.Breaking && class != ClassBreakingHard {
 		class = ClassBreakingSilent
@@ -185,6 +188,9 @@ func Breaking(findings []status.Finding) bool {
 
 var classOrder = []string{ClassBreakingHard, ClassBreakingSilent, ClassRetired, ClassDegraded, ClassSemantic, ClassWidening,
 	ClassAdditive, ClassAnomaly, ClassCosmetic}
+
+// Severity orders classes: 0 is the worst, -1 is none that is known.
+func Severity(class string) int { return slices.Index(classOrder, class) }
 
 // codeClass is the class of a finding by its code; a breaking finding whose code
 // is not listed as hard is silent: the payload would still parse.
@@ -227,7 +233,7 @@ var codeClass = map[string]string{
 func Classify(findings []status.Finding) string {
 	worst := len(classOrder)
 	for i := range findings {
-		if at := slices.Index(classOrder, ClassOf(&findings[i])); at >= 0 {
+		if at := Severity(ClassOf(&findings[i])); at >= 0 {
 			worst = min(worst, at)
 		}
 	}

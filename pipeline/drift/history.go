@@ -18,7 +18,6 @@ type History struct {
 // Arrival is what is known of a payload besides its bytes.
 type Arrival struct {
 	Collected time.Time
-	Bytes     int64
 	// Digest of the bytes, for example sha256 in hex; the same bytes again have the
 	// same one.
 	Digest string

@@ -6,6 +6,7 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/bus"
+	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -15,7 +16,7 @@ func (f *feed) hold(ctx context.Context, src *source, p *bus.Payload, out *outco
 	now := time.Now().UTC()
 	incident := f.memory.Incident
 	if incident == nil {
-		incident = &status.Incident{ID: digest(f.id.String(), p.ID), Opened: now, Class: worst(out.findings),
+		incident = &status.Incident{ID: digest(f.id.String(), p.ID), Opened: now, Class: drift.Classify(out.findings),
 			Summary: summary, Findings: out.findings, LastGood: f.memory.Good.Collected}
 	}
 	counted := *incident
@@ -311,7 +312,7 @@ func (f *feed) stillOpen(ctx context.Context, src *source, out *outcome) error {
 	f.memory.Checked = f.checking(src)
 	if f.memory.Incident != nil {
 		changed := *f.memory.Incident
-		changed.Class, changed.Summary, changed.Findings = worst(out.findings), out.summary(), out.findings
+		changed.Class, changed.Summary, changed.Findings = drift.Classify(out.findings), out.summary(), out.findings
 		f.memory.Incident = &changed
 	}
 	if err := f.save(ctx); err != nil {

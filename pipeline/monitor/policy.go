@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"cmp"
-	"slices"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
@@ -16,31 +15,15 @@ func action(p *v1alpha1.FormatPolicySpec, findings []status.Finding) v1alpha1.Fo
 		return v1alpha1.FormatPass
 	}
 	for i := range findings {
-		if _, known := actionOf(p, classOf(&findings[i])); !known {
+		if _, known := actionOf(p, drift.ClassOf(&findings[i])); !known {
 			return v1alpha1.FormatHold
 		}
 	}
-	a, _ := actionOf(p, worst(findings))
+	a, _ := actionOf(p, drift.Classify(findings))
 	if a == v1alpha1.FormatEmitValid && drift.Hard(findings) {
 		return v1alpha1.FormatHold // nothing in it is valid
 	}
 	return a
-}
-
-func classOf(f *status.Finding) string { return cmp.Or(f.Class, drift.ClassOf(f)) }
-
-// classes from the worst to the least.
-var classes = []string{drift.ClassBreakingHard, drift.ClassBreakingSilent, drift.ClassRetired, drift.ClassDegraded, drift.ClassSemantic,
-	drift.ClassWidening, drift.ClassAdditive, drift.ClassAnomaly, drift.ClassCosmetic}
-
-// worst is the worst class among findings; "" if there is none that is known.
-func worst(findings []status.Finding) string {
-	for _, class := range classes {
-		if slices.ContainsFunc(findings, func(f status.Finding) bool { return classOf(&f) == class }) {
-			return class
-		}
-	}
-	return ""
 }
 
 // actionOf is what the policy wants for one class, with the defaults of the API
@@ -70,7 +53,7 @@ func actionOf(p *v1alpha1.FormatPolicySpec, class string) (a v1alpha1.FormatActi
 // told are the findings that the policy wants to be reported.
 func told(p *v1alpha1.FormatPolicySpec, findings []status.Finding) (out []status.Finding) {
 	for i := range findings {
-		if a, _ := actionOf(p, classOf(&findings[i])); a != v1alpha1.FormatPass {
+		if a, _ := actionOf(p, drift.ClassOf(&findings[i])); a != v1alpha1.FormatPass {
 			out = append(out, findings[i])
 		}
 	}
@@ -80,7 +63,7 @@ func told(p *v1alpha1.FormatPolicySpec, findings []status.Finding) (out []status
 // sound tells whether the baseline may learn from a payload with these findings:
 // what is damaged, given up or has broken is no example of the format.
 func sound(findings []status.Finding) bool {
-	switch worst(findings) {
+	switch drift.Classify(findings) {
 	case drift.ClassBreakingHard, drift.ClassBreakingSilent, drift.ClassRetired, drift.ClassDegraded:
 		return false
 	}

@@ -101,7 +101,7 @@ func (f *feed) reading(ctx context.Context, src *source, p *bus.Payload) (*readi
 
 // arrival is what is known of the payload besides its bytes.
 func (r *reading) arrival() drift.Arrival {
-	return drift.Arrival{Collected: r.payload.Collected, Bytes: r.payload.Size, Digest: r.payload.Digest}
+	return drift.Arrival{Collected: r.payload.Collected, Digest: r.payload.Digest}
 }
 
 // compare explains a profile. whole tells that it is that of the whole payload.

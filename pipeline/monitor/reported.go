@@ -53,7 +53,7 @@ func (m *memory) report(p *bus.Payload, findings []status.Finding, rejected int6
 		return false
 	}
 	m.Seen = append(m.Seen, reported{id, now})
-	m.Report = &status.Incident{ID: id, Opened: now, Class: worst(findings), Summary: drift.Summarize(findings),
+	m.Report = &status.Incident{ID: id, Opened: now, Class: drift.Classify(findings), Summary: drift.Summarize(findings),
 		Findings: findings, LastGood: m.Good.Collected, Records: rejected}
 	m.ReportOf = payloadRef{p.ID, p.Collected}
 	return true
@@ -64,7 +64,7 @@ func (m *memory) report(p *bus.Payload, findings []status.Finding, rejected int6
 func findingsID(findings []status.Finding) string {
 	var set []string
 	for i := range findings {
-		set = append(set, digest(findings[i].Code, findings[i].Path, classOf(&findings[i])))
+		set = append(set, digest(findings[i].Code, findings[i].Path, drift.ClassOf(&findings[i])))
 	}
 	slices.Sort(set)
 	return digest(slices.Compact(set))

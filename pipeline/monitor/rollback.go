@@ -134,7 +134,7 @@ func (f *feed) holdBack(ctx context.Context, src *source, p *bus.Payload, text s
 		incident = *open
 	}
 	incident.Findings = []status.Finding{{Code: drift.CodeSchemaBack, Sentence: text, Breaking: true}}
-	incident.Class, incident.Summary = worst(incident.Findings), text
+	incident.Class, incident.Summary = drift.Classify(incident.Findings), text
 	if err := f.conn.Hold(ctx, &bus.Held{Payload: *p, Incident: incident.ID, Reason: text, Since: now}); err != nil {
 		return err
 	}

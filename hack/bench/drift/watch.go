@@ -48,7 +48,7 @@ func (w *watch) fork() (*watch, error) {
 }
 
 func arrival(p *payload) drift.Arrival {
-	return drift.Arrival{Collected: p.at, Bytes: int64(len(p.bytes)), Digest: p.digest}
+	return drift.Arrival{Collected: p.at, Digest: p.digest}
 }
 
 type nothing struct{}
