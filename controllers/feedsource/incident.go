@@ -38,6 +38,9 @@ func (r *Reconciler) formatChange(ctx context.Context, o *observed) error {
 	if err := r.Apply(ctx, ac, client.FieldOwner(apply.FieldOwner), client.ForceOwnership); err != nil {
 		return fmt.Errorf("make FormatChange %s: %w", name, err)
 	}
+	if !r.News(kind, feed, "incident", incident) { // the cache lacks it yet
+		return nil
+	}
 	return r.announceChange(ctx, o, name)
 }
 
@@ -81,7 +84,7 @@ func (r *Reconciler) tellReport(o *observed) {
 		return
 	}
 	was, is := o.feed.Status.Format, o.monitor.Report
-	if was == nil || was.Reported == nil || was.Reported.ID != is.ID {
+	if r.News(kind, o.feed, "report", is.ID) && (was == nil || was.Reported == nil || was.Reported.ID != is.ID) {
 		r.Recorder.Eventf(o.feed, nil, "Normal", v1alpha1.ReasonFormatReported, "Report", "%s (%s)", is.Summary, is.Class)
 	}
 }

@@ -63,7 +63,7 @@ type Base struct {
 
 	begun     sync.Once
 	startedAt time.Time // the first look at anything
-	written   sync.Map  // objectKey to the sum of the status that was written last
+	memories  sync.Map  // objectKey to *memory
 }
 
 // World for one reconcile.
@@ -201,13 +201,17 @@ func (b *Base) Finish(ctx context.Context, o Outcome) (ctrl.Result, error) {
 	if err != nil {
 		return ctrl.Result{}, errors.Join(o.Err, err)
 	}
-	key := objectKey{o.Kind, client.ObjectKeyFromObject(o.Object)}
-	if was, ok := b.written.Load(key); o.Changed || ok && was != is {
+	m := b.memory(o.Kind, o.Object)
+	if o.Changed || m.ready != nil && m.status != is {
 		if err := b.Status().Apply(ctx, o.Status, client.FieldOwner(apply.FieldOwner), client.ForceOwnership); err != nil {
 			return ctrl.Result{}, errors.Join(o.Err, client.IgnoreNotFound(fmt.Errorf("write status: %w", err)))
 		}
-		b.written.Store(key, is)
-		b.tell(o, ready)
+		was := m.ready
+		if was == nil {
+			was = meta.FindStatusCondition(o.Was, v1alpha1.ConditionReady)
+		}
+		m.status, m.ready = is, ready.DeepCopy()
+		b.tell(o.Object, was, ready)
 	}
 	return b.result(ctx, o)
 }
@@ -215,6 +219,35 @@ func (b *Base) Finish(ctx context.Context, o Outcome) (ctrl.Result, error) {
 type objectKey struct {
 	kind string
 	name types.NamespacedName
+}
+
+// memory is what was last written and told of an object. The cache may show what
+// was before: nobody wants to be told twice. Reconciles of one object do not run at
+// the same time.
+type memory struct {
+	uid    types.UID
+	status [sha256.Size]byte
+	ready  *metav1.Condition // nil before the first write
+	told   map[string]string
+}
+
+func (b *Base) memory(kind string, o client.Object) *memory {
+	key := objectKey{kind, client.ObjectKeyFromObject(o)}
+	if m, ok := b.memories.Load(key); ok && m.(*memory).uid == o.GetUID() {
+		return m.(*memory)
+	}
+	m := &memory{uid: o.GetUID(), told: map[string]string{}}
+	b.memories.Store(key, m)
+	return m
+}
+
+// News reports whether id is not what was last told of a topic of an object, and
+// takes it as told.
+func (b *Base) News(kind string, o client.Object, topic, id string) bool {
+	m := b.memory(kind, o)
+	was := m.told[topic]
+	m.told[topic] = id
+	return was != id
 }
 
 // statusSum stands for a status that was written. What the cache shows may be older
@@ -231,7 +264,7 @@ func statusSum(o Outcome) (sum [sha256.Size]byte, err error) {
 // Forget an object that is gone.
 func (b *Base) Forget(kind string, name types.NamespacedName) {
 	b.Metrics.Forget(kind, name.Namespace, name.Name)
-	b.written.Delete(objectKey{kind, name})
+	b.memories.Delete(objectKey{kind, name})
 }
 
 // settling is how long after its start an operator may lack links to the buses.
@@ -257,8 +290,7 @@ var underWay = map[string]bool{
 }
 
 // tell records an event when Ready or its reason changed.
-func (b *Base) tell(o Outcome, ready *metav1.Condition) {
-	was := meta.FindStatusCondition(o.Was, v1alpha1.ConditionReady)
+func (b *Base) tell(o client.Object, was, ready *metav1.Condition) {
 	isReady, wasReady := ready.Status == metav1.ConditionTrue, was != nil && was.Status == metav1.ConditionTrue
 	switch {
 	case was != nil && isReady == wasReady && was.Reason == ready.Reason,
@@ -272,7 +304,7 @@ func (b *Base) tell(o Outcome, ready *metav1.Condition) {
 	if message == "" {
 		message = "everything is in place"
 	}
-	b.Recorder.Eventf(o.Object, nil, kind, ready.Reason, "Reconcile", "%s", message)
+	b.Recorder.Eventf(o, nil, kind, ready.Reason, "Reconcile", "%s", message)
 }
 
 func (b *Base) result(ctx context.Context, o Outcome) (ctrl.Result, error) {
