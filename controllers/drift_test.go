@@ -293,6 +293,12 @@ func TestWhatIsDeletedLeavesNothingOnTheBus(t *testing.T) {
 	lonely := feed(s.ns, "three")
 	s.create(lonely)
 	s.has(lonely, v1alpha1.ConditionAccepted, metav1.ConditionFalse, v1alpha1.ReasonReferenceMissing)
+	eventually(t, "an event of what has been missing for a while", func() error {
+		if got := s.events(lonely); len(got) != 1 || got[0].Reason != v1alpha1.ReasonReferenceMissing {
+			return fmt.Errorf("there are %v", got)
+		}
+		return nil
+	})
 }
 
 // A reconcile may see its object as it was before the last write of its status.

@@ -201,18 +201,14 @@ func (b *Base) Finish(ctx context.Context, o Outcome) (ctrl.Result, error) {
 	if err != nil {
 		return ctrl.Result{}, errors.Join(o.Err, err)
 	}
-	m := b.memory(o.Kind, o.Object)
-	if o.Changed || m.ready != nil && m.status != is {
+	m := b.memory(o)
+	if o.Changed || m.wrote && m.status != is {
 		if err := b.Status().Apply(ctx, o.Status, client.FieldOwner(apply.FieldOwner), client.ForceOwnership); err != nil {
 			return ctrl.Result{}, errors.Join(o.Err, client.IgnoreNotFound(fmt.Errorf("write status: %w", err)))
 		}
-		was := m.ready
-		if was == nil {
-			was = meta.FindStatusCondition(o.Was, v1alpha1.ConditionReady)
-		}
-		m.status, m.ready = is, ready.DeepCopy()
-		b.tell(o.Object, was, ready)
+		m.wrote, m.status = true, is
 	}
+	o.Again = Earliest(o.Again, b.tell(o.Object, m, ready))
 	return b.result(ctx, o)
 }
 
@@ -226,17 +222,27 @@ type objectKey struct {
 // the same time.
 type memory struct {
 	uid    types.UID
-	status [sha256.Size]byte
-	ready  *metav1.Condition // nil before the first write
-	told   map[string]string
+	wrote  bool
+	status [sha256.Size]byte // what was written
+	looked bool              // ready is known
+	ready  *metav1.Condition // what was told; nil is nothing
+	news   map[string]string // what was told of topics
 }
 
-func (b *Base) memory(kind string, o client.Object) *memory {
+func (b *Base) memory(o Outcome) *memory {
+	m := b.recall(o.Kind, o.Object)
+	if !m.looked {
+		m.looked, m.ready = true, meta.FindStatusCondition(o.Was, v1alpha1.ConditionReady).DeepCopy()
+	}
+	return m
+}
+
+func (b *Base) recall(kind string, o client.Object) *memory {
 	key := objectKey{kind, client.ObjectKeyFromObject(o)}
 	if m, ok := b.memories.Load(key); ok && m.(*memory).uid == o.GetUID() {
 		return m.(*memory)
 	}
-	m := &memory{uid: o.GetUID(), told: map[string]string{}}
+	m := &memory{uid: o.GetUID(), news: map[string]string{}}
 	b.memories.Store(key, m)
 	return m
 }
@@ -244,9 +250,9 @@ func (b *Base) memory(kind string, o client.Object) *memory {
 // News reports whether id is not what was last told of a topic of an object, and
 // takes it as told.
 func (b *Base) News(kind string, o client.Object, topic, id string) bool {
-	m := b.memory(kind, o)
-	was := m.told[topic]
-	m.told[topic] = id
+	m := b.recall(kind, o)
+	was := m.news[topic]
+	m.news[topic] = id
 	return was != id
 }
 
@@ -289,13 +295,22 @@ var underWay = map[string]bool{
 	v1alpha1.ReasonPodsNotReady: true, v1alpha1.ReasonBusUnavailable: true,
 }
 
-// tell records an event when Ready or its reason changed.
-func (b *Base) tell(o client.Object, was, ready *metav1.Condition) {
+// tell records an event when Ready or its reason changed. A reference that is missing
+// is told of an object that has been there for a while, which is the time returned:
+// things that belong together are created in any order.
+func (b *Base) tell(o client.Object, m *memory, ready *metav1.Condition) (again time.Time) {
+	was := m.ready
 	isReady, wasReady := ready.Status == metav1.ConditionTrue, was != nil && was.Status == metav1.ConditionTrue
+	if ready.Reason == v1alpha1.ReasonReferenceMissing && !wasReady {
+		if grown := o.GetCreationTimestamp().Add(settling); b.Now().Before(grown) {
+			return grown
+		}
+	}
+	m.ready = ready.DeepCopy()
 	switch {
 	case was != nil && isReady == wasReady && was.Reason == ready.Reason,
 		!isReady && !wasReady && underWay[ready.Reason]:
-		return
+		return again
 	}
 	kind, message := corev1.EventTypeNormal, ready.Message
 	if !isReady {
@@ -305,6 +320,7 @@ func (b *Base) tell(o client.Object, was, ready *metav1.Condition) {
 		message = "everything is in place"
 	}
 	b.Recorder.Eventf(o, nil, kind, ready.Reason, "Reconcile", "%s", message)
+	return again
 }
 
 func (b *Base) result(ctx context.Context, o Outcome) (ctrl.Result, error) {
