@@ -79,7 +79,7 @@ func (w *Weir) Log() string {
 
 // Kill ends the process as a power cut does.
 func (w *Weir) Kill() {
-	if w.cmd != nil {
+	if w.cmd != nil && w.cmd.Process != nil { // it was started
 		w.cmd.Process.Kill() //nolint:errcheck // it may be gone already
 		<-w.done
 	}

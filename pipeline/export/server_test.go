@@ -21,6 +21,7 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/export/exporttest"
 	"github.com/weir-project/weir/pipeline/hub"
 	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/store"
@@ -30,7 +31,7 @@ const since = "time.min=2024-05-01"
 
 func TestAnswersInEveryFormatAndZone(t *testing.T) {
 	f := standard(t)
-	f.archive.events = yieldAll(sampleEvents(), nil)
+	f.archive.events = yieldAll(exporttest.Events(), nil)
 	types := map[string]string{"json": "application/json", "sjson": "text/plain; charset=UTF-8", "csv": "text/csv; charset=UTF-8"}
 	for zone, path := range zonePaths {
 		for format, contentType := range types {
@@ -81,7 +82,7 @@ func TestHandlerForServesAtTheRoot(t *testing.T) {
 
 func TestStrangersLearnNothing(t *testing.T) {
 	f := standard(t)
-	f.archive.events = yieldAll(sampleEvents(), nil)
+	f.archive.events = yieldAll(exporttest.Events(), nil)
 	f.stage.failures = newFailures()
 	first := f.get("/s/acme/search/events.json?"+since, "")
 	if first.StatusCode != 401 || first.Header.Get("WWW-Authenticate") != `Bearer realm="weir"` {
@@ -278,7 +279,7 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 
 func TestHeadHasTheHeaderOnly(t *testing.T) {
 	f := standard(t)
-	f.archive.events = yieldAll(sampleEvents(), nil)
+	f.archive.events = yieldAll(exporttest.Events(), nil)
 	r := f.do("HEAD", "/s/acme/search/events.csv?"+since, acmeToken)
 	if r.StatusCode != 200 || r.body != "" || r.Header.Get("Content-Type") != "text/csv; charset=UTF-8" {
 		t.Errorf("%d %q %v", r.StatusCode, r.body, r.Header)
@@ -315,7 +316,7 @@ func TestLimitsAreTheSmallerOnes(t *testing.T) {
 
 func TestCompressedAnswers(t *testing.T) {
 	f := standard(t)
-	f.archive.events = yieldAll(sampleEvents(), nil)
+	f.archive.events = yieldAll(exporttest.Events(), nil)
 	r := f.get("/s/acme/search/events.sjson?"+since, acmeToken, "Accept-Encoding", "br, gzip;q=0.5")
 	if r.Header.Get("Content-Encoding") != "gzip" || r.Header.Get("Vary") != "Accept-Encoding" {
 		t.Fatalf("%v", r.Header)
@@ -338,7 +339,7 @@ func TestCompressedAnswers(t *testing.T) {
 
 // many yields n copies of an event, then err.
 func many(n int, err error) func(func(*event.Event, error) bool) {
-	e := sampleEvents()[0]
+	e := exporttest.Events()[0]
 	return func(yield func(*event.Event, error) bool) {
 		for range n {
 			if !yield(e, nil) {
@@ -359,7 +360,7 @@ func TestErrorBeforeTheFirstByteIsAStatus(t *testing.T) {
 		code   string
 	}{{errDisk, 500, codeArchive}, {hub.ErrNotReady, 503, codeStarting}, {hub.ErrForbidden, 403, codeZoneNotGranted},
 		{fmt.Errorf("replica 1: %w", hub.ErrUnavailable), 503, codeUnavailable}, {hub.ErrBusy, 429, codeTooManyRequests}} {
-		f.archive.events = yieldAll(sampleEvents(), c.err)
+		f.archive.events = yieldAll(exporttest.Events(), c.err)
 		for _, format := range formatsOfQueries {
 			r := f.get("/s/acme/search/events."+format+"?"+since, acmeToken, "Accept-Encoding", "gzip")
 			if got := r.problemOf(t); r.StatusCode != c.status || got.Code != c.code || strings.Contains(r.body, "fire") {
@@ -401,11 +402,11 @@ func TestFirstEventsDoNotWaitForTheRest(t *testing.T) {
 	release := make(chan struct{})
 	f.archive.events = func(yield func(*event.Event, error) bool) {
 		<-time.After(2 * batchDelay) // an archive that takes its time
-		if !yield(sampleEvents()[0], nil) {
+		if !yield(exporttest.Events()[0], nil) {
 			return
 		}
 		<-release
-		yield(sampleEvents()[1], nil)
+		yield(exporttest.Events()[1], nil)
 	}
 	req, _ := http.NewRequestWithContext(t.Context(), "GET", f.server.URL+"/s/acme/search/events.sjson?"+since, nil)
 	req.Header.Set("Authorization", "Bearer "+acmeToken)
@@ -429,7 +430,7 @@ func TestClientThatGoesEndsTheQuery(t *testing.T) {
 	ended := make(chan struct{})
 	f.archive.events = func(yield func(*event.Event, error) bool) {
 		defer close(ended)
-		for yield(sampleEvents()[0], nil) {
+		for yield(exporttest.Events()[0], nil) {
 		}
 	}
 	conn, err := net.Dial("tcp", f.server.Listener.Addr().String())
@@ -522,7 +523,7 @@ func TestIndexDescribesTheSubscription(t *testing.T) {
 
 func TestStatusAndMetricsCountRequests(t *testing.T) {
 	f := standard(t, func(s *Stage) { s.refreshEvery = 5 * time.Millisecond })
-	f.archive.events = yieldAll(sampleEvents(), nil)
+	f.archive.events = yieldAll(exporttest.Events(), nil)
 	f.get("/s/acme/search/events.json?"+since, acmeToken)
 	eventually(t, "the status tells one request", func() bool {
 		f.buckets.mu.Lock()

@@ -17,6 +17,7 @@ import (
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/bus"
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/export/exporttest"
 	"github.com/weir-project/weir/pipeline/hub"
 	"github.com/weir-project/weir/pipeline/plan"
 )
@@ -449,7 +450,7 @@ func TestStreamOverTheBus(t *testing.T) {
 	deliver := func(id string, n int) (lines []string) {
 		w := conn.NewDeliverWriter("default", "acme", hub.DeliveryZone("inside", &cfg.Spec), "example.list", id)
 		for i := range n {
-			e := sampleEvents()[0]
+			e := exporttest.Events()[0]
 			e.SPort = event.Some(uint16(i))
 			line := event.AppendJSON(nil, e)
 			lines = append(lines, string(line))

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/weir-project/weir/pipeline/export/contract"
+	"github.com/weir-project/weir/pipeline/export/exporttest"
 	"github.com/weir-project/weir/pipeline/export/format"
 	"github.com/weir-project/weir/pipeline/plan"
 )
@@ -79,7 +80,7 @@ func links(h http.Header) map[string][]string {
 func TestVersionsAreServedSideBySide(t *testing.T) {
 	f := newFixture(t)
 	f.configure(versioned(t, "acme", "acme", versionsAt))
-	f.archive.events = yieldAll(sampleEvents()[1:2], nil)
+	f.archive.events = yieldAll(exporttest.Events()[1:2], nil)
 	const v2, v3 = "\"time\",\"host\"\r\n\"2024-05-03T01:57:26Z\",\"-odd.example.com\"\r\n\n",
 		"\"time\",\"hostname\",\"ip\"\r\n\"2024-05-03T01:57:26Z\",\"-odd.example.com\",\"\"\r\n\n"
 	for path, want := range map[string]struct{ version, body string }{
@@ -112,7 +113,7 @@ func TestVersionsAreServedSideBySide(t *testing.T) {
 
 func encoded(name string) []byte {
 	enc := (&format.Shape{Format: name}).Encoder()
-	return enc.End(enc.Event(enc.Begin(nil), sampleEvents()[1]))
+	return enc.End(enc.Event(enc.Begin(nil), exporttest.Events()[1]))
 }
 
 func TestSubscribersAreToldOfDates(t *testing.T) {
@@ -187,7 +188,7 @@ func TestAnAddressWithoutVersionTellsThatItWillGiveAnother(t *testing.T) {
 func TestWhatHasEndedIsGone(t *testing.T) {
 	f := newFixture(t)
 	f.configure(versioned(t, "acme", "acme", versionsAt))
-	f.archive.events = yieldAll(sampleEvents(), nil)
+	f.archive.events = yieldAll(exporttest.Events(), nil)
 	for _, accept := range []string{"", "text/csv", "application/json", "*/*"} {
 		r := f.get("/s/acme/v1/report/inside.csv?"+since, acmeToken, "Accept", accept)
 		var g gone
@@ -409,7 +410,7 @@ func TestTheIndexListsVersions(t *testing.T) {
 func TestACompleteAnswerTellsHowManyEventsItHas(t *testing.T) {
 	f := standard(t)
 	for _, coding := range []string{"gzip", "identity"} {
-		f.archive.events = yieldAll(sampleEvents(), nil)
+		f.archive.events = yieldAll(exporttest.Events(), nil)
 		r := f.get("/s/acme/search/events.csv?"+since, acmeToken, "Accept-Encoding", coding)
 		if got := r.Trailer.Get(headerCount); got != "3" {
 			t.Errorf("%s: %q", coding, got)
@@ -423,7 +424,7 @@ func TestACompleteAnswerTellsHowManyEventsItHas(t *testing.T) {
 
 func TestANumberThatIsTooSmallIsToldInTheStatus(t *testing.T) {
 	f := newFixture(t)
-	f.archive.events = yieldAll(sampleEvents(), nil)
+	f.archive.events = yieldAll(exporttest.Events(), nil)
 	status := func() string {
 		f.stage.mu.RLock()
 		defer f.stage.mu.RUnlock()

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/export/exporttest"
 )
 
 func TestColumnsOfN6MakeItsCSV(t *testing.T) {
@@ -19,7 +20,7 @@ func TestColumnsOfN6MakeItsCSV(t *testing.T) {
 	for _, name := range csvColumns {
 		s.Columns = append(s.Columns, Column{Name: name, Field: name})
 	}
-	for _, events := range [][]*event.Event{sampleEvents(), Samples(), nil} {
+	for _, events := range [][]*event.Event{exporttest.Events(), Samples(), nil} {
 		got, want := string(encodeAll(s.Encoder(), events)), string(encodeAll(&csvEncoder{}, events))
 		if got != want {
 			t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -29,7 +30,7 @@ func TestColumnsOfN6MakeItsCSV(t *testing.T) {
 
 func TestColumnsHaveTheNamesAndOrderOfTheVersion(t *testing.T) {
 	columns := []Column{{"host", "fqdn"}, {"when", "time"}, {"addresses", "ip"}, {"asns", "asn"}, {"port", "dport"}, {"who", "name"}, {"what", "details"}}
-	e := sampleEvents()[0]
+	e := exporttest.Events()[0]
 	e.FQDN = ""
 	for format, want := range map[string]string{
 		CSV: `"host","when","addresses","asns","port","who","what"` + "\r\n" +
@@ -132,7 +133,7 @@ func TestTheFieldsAreThoseOfTheCustomResource(t *testing.T) {
 }
 
 func BenchmarkColumns(b *testing.B) {
-	events := sampleEvents()
+	events := exporttest.Events()
 	s := Shape{Columns: []Column{{"time", "time"}, {"ip", "ip"}, {"asn", "asn"}, {"host", "fqdn"}, {"url", "url"}, {"name", "name"}, {"details", "details"}}}
 	for _, s.Format = range Names {
 		b.Run(s.Format, func(b *testing.B) {

@@ -4,60 +4,16 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"flag"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/export/exporttest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
-
-func mustID(s string) event.ID {
-	id, err := event.ParseID(s)
-	if err != nil {
-		panic(err)
-	}
-	return id
-}
-
-// sampleEvents are three events that between them use every column and shape.
-func sampleEvents() []*event.Event {
-	return []*event.Event{
-		{
-			ID: mustID("392ab73bbe7bcd6a56c84af2234987a4"), Source: "hidden.00000042",
-			Time: time.Date(2024, 5, 4, 10, 59, 3, 250000000, time.UTC), Modified: time.Date(2024, 5, 4, 11, 45, 27, 0, time.UTC),
-			Category: category("bots"), Confidence: event.ConfidenceMedium, Restriction: event.RestrictionNeedToKnow, TLP: event.TLPAmber,
-			Name: "=HYPERLINK(\"http://example.com\")\nnext line", Target: "Example \"Bank\"\r\nS.A. ż",
-			Address: []event.Address{
-				{IP: netip.MustParseAddr("203.0.113.42"), ASN: event.Some(uint32(64496)), CC: "PL"},
-				{IP: netip.MustParseAddr("2001:db8::7b"), ASN: event.Some(uint32(0))},
-				{IP: netip.MustParseAddr("203.0.113.123"), CC: "GB"},
-			},
-			Proto: proto("tcp"), SPort: event.Some(uint16(58362)), DPort: event.Some(uint16(22)), ADIP: "x.x.51.198",
-			Extra: []event.Extra{{Key: "product", Value: json.RawMessage(`{"name":"α,β","versions":[]}`)}},
-		},
-		{
-			ID: mustID("eb450876ab458d05238ffe523e56d9b5"), Source: "example.phish",
-			Time: time.Date(2024, 5, 3, 1, 57, 26, 0, time.UTC), Modified: time.Date(2024, 5, 4, 13, 18, 43, 123456000, time.UTC),
-			Category: category("phish"), Confidence: event.ConfidenceLow, Restriction: event.RestrictionPublic, TLP: event.TLPClear,
-			FQDN: "-odd.example.com", URL: "http://-odd.example.com/a,b?\"q\"=1", MD5: "0123456789abcdef0123456789abcdef",
-			DIP: netip.MustParseAddr("2001:db8::1"), DPort: event.Some(uint16(0)), Count: event.Some(uint32(0)), CVEs: []string{"CVE-2024-0001"},
-		},
-		{
-			ID: mustID("00000000000000000000000000000001"), Source: "example.scan",
-			Time:     time.Date(2024, 5, 3, 0, 0, 0, 0, time.UTC),
-			Category: category("scanning"), Confidence: event.ConfidenceHigh, Restriction: event.RestrictionPublic,
-			DPort: event.Some(uint16(443)),
-		},
-	}
-}
-
-func category(s string) event.Category { v, _ := event.ParseCategory(s); return v }
-func proto(s string) event.Proto       { v, _ := event.ParseProto(s); return v }
 
 func encodeAll(enc Encoder, events []*event.Event) []byte {
 	b := enc.Begin(nil)
@@ -70,7 +26,7 @@ func encodeAll(enc Encoder, events []*event.Event) []byte {
 func TestFormatsAreAsPublished(t *testing.T) {
 	for _, format := range Names {
 		t.Run(format, func(t *testing.T) {
-			got := encodeAll((&Shape{Format: format}).Encoder(), sampleEvents())
+			got := encodeAll((&Shape{Format: format}).Encoder(), exporttest.Events())
 			file := filepath.Join("testdata", "events."+format)
 			if *update {
 				if err := os.WriteFile(file, got, 0o600); err != nil {
@@ -97,7 +53,7 @@ func TestEmptyAnswers(t *testing.T) {
 }
 
 func TestJSONFormatsHoldTheCanonicalEvent(t *testing.T) {
-	events := sampleEvents()
+	events := exporttest.Events()
 	var fromArray []json.RawMessage
 	if err := json.Unmarshal(encodeAll((&Shape{Format: JSON}).Encoder(), events), &fromArray); err != nil {
 		t.Fatal(err)
@@ -128,7 +84,7 @@ func normalJSON(t *testing.T, b []byte) string {
 }
 
 func TestCSVIsReadBackCellByCell(t *testing.T) {
-	rows, err := csv.NewReader(strings.NewReader(string(encodeAll(&csvEncoder{}, sampleEvents())))).ReadAll()
+	rows, err := csv.NewReader(strings.NewReader(string(encodeAll(&csvEncoder{}, exporttest.Events())))).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +112,7 @@ func TestCSVIsReadBackCellByCell(t *testing.T) {
 
 func TestCSVNamesAreNoFormulas(t *testing.T) {
 	for name, want := range map[string]string{"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "mirai": "mirai", "a=1": "a=1"} {
-		e := sampleEvents()[2]
+		e := exporttest.Events()[2]
 		e.Name = name
 		rows, err := csv.NewReader(strings.NewReader(string((&csvEncoder{}).Event(nil, e)))).ReadAll()
 		if err != nil {
@@ -169,7 +125,7 @@ func TestCSVNamesAreNoFormulas(t *testing.T) {
 }
 
 func TestAnonymizedIPv6DestinationInCSV(t *testing.T) {
-	e := sampleEvents()[2]
+	e := exporttest.Events()[2]
 	e.ADIP = "x:x:x:x:x:x:x:b"
 	if got := string(appendDetails(nil, e)); got != "to [x:x:x:x:x:x:x:b]:443" {
 		t.Error(got)
@@ -181,7 +137,7 @@ func TestAnonymizedIPv6DestinationInCSV(t *testing.T) {
 }
 
 func BenchmarkEncoders(b *testing.B) {
-	events := sampleEvents()
+	events := exporttest.Events()
 	for _, format := range Names {
 		b.Run(format, func(b *testing.B) {
 			enc := (&Shape{Format: format}).Encoder()

@@ -1,4 +1,5 @@
-package export
+// Package exporttest has events for tests of exports.
+package exporttest
 
 import (
 	"encoding/json"
@@ -16,8 +17,8 @@ func mustID(s string) event.ID {
 	return id
 }
 
-// sampleEvents are three events that between them use every column and shape.
-func sampleEvents() []*event.Event {
+// Events are three events that between them use every column and shape.
+func Events() []*event.Event {
 	return []*event.Event{
 		{
 			ID: mustID("392ab73bbe7bcd6a56c84af2234987a4"), Source: "hidden.00000042",
