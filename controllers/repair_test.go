@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/parse/extend"
 	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/status"
 )
@@ -98,6 +99,37 @@ func TestAProposedRepairIsAppliedWhenAPersonSaysSo(t *testing.T) {
 	if r := c.Status.Repair; r == nil || r.Applied == nil {
 		t.Errorf("%+v", r)
 	}
+}
+
+func TestARepairOfAParserThatBuildsOnAnotherOneLeavesThatAlone(t *testing.T) {
+	t.Parallel()
+	s := confined(t, nil, "child")
+	x := s.up()
+	child := &v1alpha1.Parser{ObjectMeta: metav1.ObjectMeta{Namespace: s.ns, Name: "child"},
+		Spec: v1alpha1.ParserSpec{Base: &v1alpha1.LocalReference{Name: x.p.Name}, Constants: map[string]string{"confidence": "low"}}}
+	s.create(child)
+	f := feed(s.ns, "two")
+	f.Spec.ParserRef.Name = child.Name
+	s.create(f)
+	s.ready(f)
+	m := s.changed(child, "a1")
+	s.fresh(x.p)
+	m.Incident.Repair.Spec = plan.SpecDigest(extend.Spec(&child.Spec, &x.p.Spec))
+	m.Incident.Repair.Patch = `{"input":{"text":{"comment":";"}},"mapping":[{"field":"ip","from":["text"],"required":true}]}`
+	s.tell(m, plan.PrefixMonitor, s.ns, "two")
+	c := s.openChange(nil)
+	s.repair(c, func(r *v1alpha1.ProposedRepair) bool {
+		return !r.Safe && slices.Contains(r.Changes, "It no longer builds on the Parser list.")
+	})
+	m.Incident.Repair.Patch = `{"input":{"text":{"comment":";"}}}`
+	s.tell(m, plan.PrefixMonitor, s.ns, "two")
+	s.repair(c, func(r *v1alpha1.ProposedRepair) bool { return r.Safe && len(r.Changes) == 1 })
+	edit(s, c, func(o *v1alpha1.FormatChange) { o.Spec.Decision = v1alpha1.DecisionRepair })
+	s.comment(child, ";")
+	if b := child.Spec.Base; b == nil || b.Name != x.p.Name || len(child.Spec.Mapping) != 0 {
+		t.Errorf("%+v", child.Spec)
+	}
+	s.comment(x.p, "#")
 }
 
 func TestAnAutomaticRepairIsAppliedOnceADay(t *testing.T) {

@@ -193,3 +193,35 @@ func TestARepairRewritesTheManifest(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestARepairOfAParserThatBuildsOnAnotherOneSaysSo(t *testing.T) {
+	path := file(t, "all.yaml", manifestToRepair+`---
+apiVersion: feeds.weir.dev/v1alpha1
+kind: Parser
+metadata: {name: child}
+spec: {base: {name: c2}, constants: {confidence: low}}
+`)
+	feed := bus.Feed{Namespace: "default", Name: "c2"}
+	for _, x := range []struct{ patch, want, told string }{
+		{`{"input":{"csv":{"delimiter":","}}}`, "base: {name: c2}", "is changed: Another.\n"},
+		{`{"mapping":[{"field":"ip","from":["ip"]}]}`, "category: cnc", "no longer builds on the Parser c2"},
+	} {
+		res, err := check.Load(t.Context(), path)
+		if err != nil || len(res.Problems) > 0 {
+			t.Fatal(err, res.Problems)
+		}
+		r := &status.Repair{Parser: "child", Spec: plan.SpecDigest(res.ParserSpec(&res.Objects.Parsers[2])), Changes: []string{"Another."}, Patch: x.patch}
+		var out strings.Builder
+		if err := repairManifest(t.Context(), &out, feed, r, path); err != nil || !strings.Contains(out.String(), x.told) {
+			t.Fatalf("%v, %s", err, out.String())
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, changed, _ := strings.Cut(string(text), "name: child")
+		if !strings.Contains(changed, x.want) || !strings.HasPrefix(string(text), manifestToRepair) {
+			t.Errorf("%s", text)
+		}
+	}
+}

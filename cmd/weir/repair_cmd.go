@@ -78,10 +78,12 @@ func repairManifest(ctx context.Context, out io.Writer, feed bus.Feed, r *status
 	}
 	p := &res.Objects.Parsers[i]
 	switch spec := res.ParserSpec(p); {
-	case p.Spec.Base != nil:
-		return fmt.Errorf("the Parser %s builds on another one: take the change over by hand; without -f it is printed", p.Name)
 	case spec == nil || plan.SpecDigest(spec) != r.Spec:
 		return fmt.Errorf("the Parser %s in %s is not the one that the change was made for; is weir run on another folder, or is it still looking?", p.Name, path)
+	}
+	patch, alone, err := plan.OwnPatch(plan.NewWorld(res.Objects), p, r.Patch)
+	if err != nil {
+		return err
 	}
 	docs, errs := manifest.Read(path)
 	if len(errs) > 0 {
@@ -89,10 +91,13 @@ func repairManifest(ctx context.Context, out io.Writer, feed bus.Feed, r *status
 	}
 	for _, d := range docs {
 		if d.Kind == "Parser" && d.Name == p.Name && d.Namespace == p.Namespace {
-			if err := rewrite(ctx, path, &d, r.Patch, len(res.Problems)); err != nil {
+			if err := rewrite(ctx, path, &d, patch, len(res.Problems)); err != nil {
 				return fmt.Errorf("%s: %w", d.File, err)
 			}
 			fmt.Fprintf(out, "%s: the Parser %s is changed: %s\n", d.File, p.Name, strings.Join(r.Changes, " "))
+			if alone {
+				fmt.Fprintf(out, "It no longer builds on the Parser %s: if all that do so have changed, change that one instead.\n", p.Spec.Base.Name)
+			}
 			return nil
 		}
 	}

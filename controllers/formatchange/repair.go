@@ -31,8 +31,9 @@ var mending = []string{"input", "explode", "derive", "skip", "emit", "mapping", 
 
 // repaired is what became of the proposed repair.
 type repaired struct {
-	at      time.Time // when it was applied; zero if it was not
-	refused string    // why it is not
+	at      time.Time      // when it was applied; zero if it was not
+	what    *status.Repair // what was applied just now
+	refused string         // why it is not
 }
 
 // mend applies the proposed repair to the Parser if a person decided so, or if it
@@ -53,13 +54,20 @@ func (r *Reconciler) mend(ctx context.Context, o *observed, w *world.World) erro
 			return nil
 		}
 	}
-	if repair == nil && asked {
-		o.repaired.refused = "no repair is proposed: change the Parser, or decide otherwise"
-	}
-	if repair == nil || !asked && !automatic {
+	if repair == nil {
+		if asked {
+			o.repaired.refused = "no repair is proposed: change the Parser, or decide otherwise"
+		}
 		return nil
 	}
-	if o.repaired.refused = refusal(w, parser, repair); o.repaired.refused == "" && automatic {
+	refused := refusal(w, parser, repair)
+	if refused == "" {
+		refused = own(w, parser, repair)
+	}
+	if !asked && !automatic {
+		return nil
+	}
+	if o.repaired.refused = refused; refused == "" && automatic {
 		o.repaired.refused = r.caution(o, w, parser, repair)
 	}
 	if err := w.Err(); err != nil {
@@ -90,9 +98,6 @@ func refusal(w *world.World, parser *v1alpha1.Parser, repair *status.Repair) str
 	if parser == nil {
 		return "the Parser is not there"
 	}
-	if parser.Spec.Base != nil {
-		return fmt.Sprintf("the Parser %s builds on another one: take the change over by hand", parser.Name)
-	}
 	var patch map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(repair.Patch), &patch); err != nil || len(patch) == 0 {
 		return "the patch is none"
@@ -105,6 +110,22 @@ func refusal(w *world.World, parser *v1alpha1.Parser, repair *status.Repair) str
 	spec, problems := plan.ParserSpec(w, parser)
 	if len(problems) > 0 || plan.SpecDigest(spec) != repair.Spec {
 		return "the Parser has changed since: the monitor looks for another repair"
+	}
+	return ""
+}
+
+// own makes the patch of what the Parser means one of its own spec, or says why that
+// cannot be. Whether others that build on the same Parser need the change, too, is
+// for a person to judge, unless it is about the format alone.
+func own(w *world.World, parser *v1alpha1.Parser, repair *status.Repair) (refused string) {
+	patch, alone, err := plan.OwnPatch(w, parser, repair.Patch)
+	if err != nil {
+		return err.Error()
+	}
+	repair.Patch = patch
+	if alone {
+		repair.Safe = false
+		repair.Changes = append(repair.Changes, fmt.Sprintf("It no longer builds on the Parser %s.", parser.Spec.Base.Name))
 	}
 	return ""
 }
@@ -172,7 +193,7 @@ func (r *Reconciler) applyRepair(ctx context.Context, o *observed, parser *v1alp
 	if err != nil {
 		return fmt.Errorf("repair Parser %s: %w", parser.Name, err)
 	}
-	o.repaired.at = now
+	o.repaired.at, o.repaired.what = now, repair
 	text := strings.Join(repair.Changes, " ")
 	r.Recorder.Eventf(changed, o.change, "Normal", v1alpha1.ReasonRepaired, "Repair", "changed for incident %s of FeedSource %s: %s", incident, o.feed.Name, text)
 	r.Recorder.Eventf(o.feed, changed, "Normal", v1alpha1.ReasonRepaired, "Repair", "the Parser %s was changed for incident %s: %s", parser.Name, incident, text)

@@ -115,11 +115,14 @@ func findingOf(f *status.Finding) v1alpha1.FormatFinding {
 func repairOf(was *v1alpha1.ProposedRepair, o *observed) *v1alpha1.ProposedRepair {
 	r := o.monitor.Incident.Repair
 	if !o.repaired.at.IsZero() {
-		if was == nil && r == nil {
-			return nil
+		if o.repaired.what != nil {
+			was = proposed(o.repaired.what)
 		}
-		if was == nil || was.Applied == nil && r != nil {
+		if was == nil && r != nil {
 			was = proposed(r)
+		}
+		if was == nil {
+			return nil
 		}
 		out := *was
 		at := metav1.NewTime(o.repaired.at.UTC().Truncate(time.Second))

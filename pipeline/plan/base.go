@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -32,4 +33,22 @@ func ParserSpec(w World, p *v1alpha1.Parser) (*v1alpha1.ParserSpec, []Problem) {
 		spec = extend.Spec(spec, &base.Spec)
 	}
 	return spec, nil
+}
+
+// OwnPatch turns a JSON merge patch of what a Parser means, with its bases, into one
+// of its own spec. With alone the Parser no longer builds on another one then: it
+// could not say the same on top of it.
+func OwnPatch(w World, p *v1alpha1.Parser, patch string) (own string, alone bool, err error) {
+	if p.Spec.Base == nil {
+		return patch, false, nil
+	}
+	var spec *v1alpha1.ParserSpec
+	base := w.Parser(Ref{p.Namespace, p.Spec.Base.Name})
+	if base != nil {
+		spec, _ = ParserSpec(w, base)
+	}
+	if spec == nil {
+		return "", false, fmt.Errorf("the Parser %s, which %s builds on, is not there or not valid", p.Spec.Base.Name, p.Name)
+	}
+	return extend.Patch(&p.Spec, spec, patch)
 }
