@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/weir-project/weir/pipeline/parse/record"
 )
 
 type fakeRecord struct {
@@ -20,9 +22,9 @@ func (r *fakeRecord) Input(i int) (string, bool) {
 	return r.values[i], true
 }
 func (r *fakeRecord) Cells() int { return r.cells }
-func (r *fakeRecord) Keys(yield func(path, typ string) bool) {
+func (r *fakeRecord) Keys(yield func(path string, k record.Kind) bool) {
 	for _, p := range r.paths {
-		if !yield(p, "string") {
+		if !yield(p, record.String) {
 			return
 		}
 	}
@@ -30,10 +32,11 @@ func (r *fakeRecord) Keys(yield func(path, typ string) bool) {
 
 // What a publisher can grow without limit must not grow a profile without limit.
 func TestAProfileStaysSmall(t *testing.T) {
-	p := &Profiler{profile: Profile{Version: version, Declared: formatJSON}}
+	empty := &Profile{Version: version, Declared: formatJSON}
 	for i := range 2048 {
-		p.profile.Inputs = append(p.profile.Inputs, Column{Name: fmt.Sprintf("input%d", i), Rules: "0123456789abcdef"})
+		empty.Inputs = append(empty.Inputs, Column{Name: fmt.Sprintf("input%d", i), Rules: "0123456789abcdef"})
 	}
+	p := newProfiler(empty)
 	rng := rand.New(rand.NewPCG(1, 2))
 	var names []string
 	for i := range 5000 {

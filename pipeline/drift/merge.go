@@ -35,10 +35,11 @@ func Merge(base, now *Profile) *Profile {
 	m.Doubt = nil
 	m.Inputs = slices.Clone(now.Inputs)
 	for i := range m.Inputs {
-		m.Inputs[i] = merge(nil, &m.Inputs[i])
+		var known *Column
 		if base != nil {
-			m.Inputs[i] = merge(base.input(m.Inputs[i].Name), &now.Inputs[i])
+			known = base.input(m.Inputs[i].Name)
 		}
+		m.Inputs[i] = merge(known, &now.Inputs[i])
 	}
 	m.Cells, m.Paths = maps.Clone(now.Cells), maps.Clone(now.Paths)
 	if base == nil {
@@ -69,7 +70,6 @@ func Merge(base, now *Profile) *Profile {
 // merge adds the counts of one payload to what is known of a column.
 func merge(base, now *Column) Column {
 	m := *now
-	m.tally = nil
 	m.scale(maxWeight)
 	if base == nil {
 		m.anchor(nil, &m)
@@ -225,25 +225,22 @@ func mergePaths(base map[string]*Path, now *Profile) map[string]*Path {
 
 // plus adds the counts of q, which may be nil.
 func (p *Path) plus(q *Path) *Path {
-	sum := &Path{Records: p.Records, Types: maps.Clone(p.Types)}
+	sum := *p
 	if q == nil {
-		return sum
+		return &sum
 	}
 	sum.Records = min(p.Records+q.Records, maxBaseline)
 	for typ, n := range q.Types {
-		sum.Types[typ] += n
+		sum.Types[typ] = min(sum.Types[typ]+n, maxBaseline)
 	}
-	for typ, n := range sum.Types {
-		sum.Types[typ] = min(n, maxBaseline)
-	}
-	return sum
+	return &sum
 }
 
 func (p *Path) half(do bool) *Path {
 	if !do {
 		return p
 	}
-	h := &Path{Records: p.Records / 2, Types: make(map[string]int64, len(p.Types))}
+	h := &Path{Records: p.Records / 2}
 	for typ, n := range p.Types {
 		h.Types[typ] = n / 2
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weir-project/weir/pipeline/parse/record"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -204,7 +205,7 @@ func (c *comparison) typesOfPaths() {
 			continue
 		}
 		was, is := base.scalar(), now.scalar()
-		if was == "" || is == "" || was == is || base.Types[is] > 0 || now.Types[was] > 0 {
+		if was == "" || is == "" || was == is || base.Types.Of(is) > 0 || now.Types.Of(was) > 0 {
 			continue
 		}
 		f := status.Finding{Code: CodePathType, Path: path, Before: was, After: is,
@@ -222,11 +223,11 @@ func (c *comparison) typesOfPaths() {
 func (p *Path) scalar() string {
 	best, most, all := "", int64(0), int64(0)
 	for typ, n := range p.Types {
-		if typ == "null" {
+		if record.Kind(typ) == record.Null {
 			continue
 		}
 		if all += n; n > most {
-			best, most = typ, n
+			best, most = record.Kind(typ).String(), n
 		}
 	}
 	if share(most, all) < ownShare {
@@ -244,7 +245,7 @@ func (c *comparison) reportPathAdded(path string) {
 		Sentence: fmt.Sprintf("%q is new, in %s of %s; no rule uses it yet.", path, number64(n), count(c.now.Looked, "record"))})
 }
 
-func typeNames(p *Path) string { return strings.Join(slices.Sorted(maps.Keys(p.Types)), "|") }
+func typeNames(p *Path) string { return strings.Join(p.Types.Names(), "|") }
 
 // reads returns the input that reads a leaf path.
 func (p *Profile) reads(leaf string) *Column {

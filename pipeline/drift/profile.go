@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -139,7 +138,6 @@ type Column struct {
 	Missing []float64 `json:"missing,omitempty"`
 
 	separators, nulls []string // see cleaning
-	tally             *tally
 }
 
 // Anchor is the family of kinds of a column: Right of Of values are in it.
@@ -154,9 +152,7 @@ type Path struct {
 	// Records that have it.
 	Records int64 `json:"records"`
 	// Types of its values; an array has several.
-	Types map[string]int64 `json:"types"`
-
-	last int64 // record that was counted last
+	Types Types `json:"types"`
 }
 
 // Reason is why records were rejected.
@@ -176,7 +172,7 @@ func Decode(b []byte) (*Profile, error) {
 	if p.Version != version {
 		return nil, nil
 	}
-	maps.DeleteFunc(p.Paths, func(_ string, path *Path) bool { return path == nil || path.Types == nil })
+	maps.DeleteFunc(p.Paths, func(_ string, path *Path) bool { return path == nil })
 	return &p, nil
 }
 
@@ -250,56 +246,6 @@ func (p *Profile) modalCells() int {
 		}
 	}
 	return best
-}
-
-// observe counts one value. Of several in one the first is looked at.
-func (c *Column) observe(value string, buf []byte) {
-	if slices.Contains(c.nulls, value) {
-		value = ""
-	}
-	if len(c.separators) > 0 {
-		value = c.split(value)
-	}
-	k, layout := classify(value, buf[:0])
-	if k == Empty {
-		c.Empty++
-		return
-	}
-	c.Values++
-	c.Kinds.add(k)
-	if k&Timestamp != 0 {
-		c.Layouts.add(layout)
-	}
-	if c.tally != nil {
-		c.tally.add(value)
-	}
-	if len(c.Samples) < maxSamples {
-		c.sample(value)
-	}
-}
-
-// split is the first part of a value that the rules take apart.
-func (c *Column) split(value string) string {
-	split := false
-	for _, separator := range c.separators {
-		var found bool
-		value, _, found = strings.Cut(value, separator)
-		split = split || found
-	}
-	switch {
-	case split:
-		c.Split++
-	case strings.ContainsAny(value, ",;|"):
-		c.Unsplit++
-	}
-	return value
-}
-
-func (c *Column) sample(value string) {
-	value = cut(value, maxSample)
-	if !slices.Contains(c.Samples, value) {
-		c.Samples = append(c.Samples, value)
-	}
 }
 
 // cut returns a copy of at most n bytes of s that is valid UTF-8.

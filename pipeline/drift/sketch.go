@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 // Bounds of what is remembered of single values.
 const (
 	maxSketched = 64 // inputs whose values are remembered
 	maxTop      = 16 // frequent values of a column
+	mostTop     = 12 // of them, how many of one kind are no vocabulary
 	maxTopBytes = 32 // of a frequent value; longer ones are no vocabulary
 	maxHashes   = 64 // of a sketch
 )
@@ -30,50 +29,121 @@ type Frequent struct {
 // tally counts values while a payload is parsed. It does not allocate for a value.
 type tally struct {
 	n     int
-	slots [maxTop]slot
+	hash  [maxTop]uint64
+	count [maxTop]int64
+	kinds [maxTop]Kinds
+	size  [maxTop]uint8
+	text  [maxTop][maxTopBytes]byte
 	// lost is what the counts may be too low by.
 	lost int64
 	long int64 // values that are too long
+	// passed are the kinds of values that are not counted any more, usual how many
+	// there were.
+	passed Kinds
+	usual  int64
 	// smallest hashes, sorted.
 	smallest [maxHashes]uint32
 	hashes   int
 }
 
-type slot struct {
-	hash  uint64
-	count int64
-	size  uint8
-	text  [maxTopBytes]byte
+func (t *tally) reset() {
+	t.n, t.lost, t.long, t.passed, t.usual, t.hashes = 0, 0, 0, 0, 0, 0
 }
 
-func (t *tally) add(value string) {
-	h := xxhash.Sum64String(value)
+// again counts a value that is known, and returns its kinds. It is not known if
+// more than them has to be looked at.
+func (t *tally) again(h uint64, size int) (k Kinds, known bool) {
+	if size > maxTopBytes || t.passed != 0 {
+		return 0, false
+	}
+	for i, other := range t.hash[:t.n] {
+		if other == h && t.kinds[i]&Timestamp == 0 {
+			t.count[i]++
+			return t.kinds[i], true
+		}
+	}
+	return 0, false
+}
+
+// add counts a value, h is its hash.
+func (t *tally) add(value string, h uint64, k Kinds) {
 	t.remember(uint32(h >> 32))
-	if len(value) > maxTopBytes {
+	switch {
+	case len(value) > maxTopBytes:
 		t.long++
 		return
+	case k&^t.passed == 0 && !isNull(value):
+		t.usual++
+		return
 	}
-	for i := range t.n {
-		if t.slots[i].hash == h {
-			t.slots[i].count++
+	for i, other := range t.hash[:t.n] {
+		if other == h {
+			t.count[i]++
 			return
 		}
 	}
+	if t.n == maxTop && t.pass(k) && !isNull(value) {
+		t.usual++
+		return
+	}
 	if t.n < maxTop {
-		s := &t.slots[t.n]
+		i := t.n
 		t.n++
-		s.hash, s.count, s.size = h, 1, uint8(copy(s.text[:], value))
+		t.hash[i], t.count[i], t.kinds[i], t.size[i] = h, 1, k, uint8(copy(t.text[i][:], value))
 		return
 	}
 	t.lost++
+	t.keep(func(i int) bool {
+		t.count[i]--
+		return t.count[i] > 0
+	})
+}
+
+// pass decides that values of a telling kind are no vocabulary if most that are
+// counted now are different ones of that kind: from now on only others are.
+func (t *tally) pass(k Kinds) bool {
+	if t.passed != 0 || k&telling == 0 || k&(k-1) != 0 {
+		return false
+	}
+	for _, both := range []Kinds{IPv4 | IPv6, CIDR4 | CIDR6} {
+		if k&both != 0 {
+			k = both
+		}
+	}
+	alike := 0
+	for _, other := range t.kinds {
+		if other&^k == 0 {
+			alike++
+		}
+	}
+	if alike < mostTop {
+		return false
+	}
+	t.passed = k
+	t.keep(func(i int) bool {
+		if t.kinds[i]&^k != 0 || isNull(string(t.text[i][:t.size[i]])) {
+			return true
+		}
+		t.usual += t.count[i]
+		return false
+	})
+	return true
+}
+
+// telling are the kinds whose values are not words.
+const telling = IPv4 | IPv6 | CIDR4 | CIDR6 | IPPort | IPRange | URL | FQDN | Email | MAC | SHA256 | SHA1 | MD5 | CVE | UUID | Timestamp
+
+// keep drops the values that are not to be kept.
+func (t *tally) keep(keep func(i int) bool) {
 	kept := 0
 	for i := range t.n {
-		if t.slots[i].count--; t.slots[i].count > 0 {
-			if kept != i {
-				t.slots[kept] = t.slots[i]
-			}
-			kept++
+		if !keep(i) {
+			continue
 		}
+		if kept != i {
+			t.hash[kept], t.count[kept], t.kinds[kept], t.size[kept], t.text[kept] = t.hash[i], t.count[i], t.kinds[i], t.size[i], t.text[i]
+		}
+		kept++
 	}
 	t.n = kept
 }
@@ -96,10 +166,20 @@ func (t *tally) remember(h uint32) {
 }
 
 func (t *tally) top() []Frequent {
-	list := make([]Frequent, 0, t.n)
+	if t.n == 0 {
+		return nil
+	}
+	var buf [maxTop * maxTopBytes]byte
+	n := 0
 	for i := range t.n {
-		s := &t.slots[i]
-		list = append(list, Frequent{strings.ToValidUTF8(string(s.text[:s.size]), "\uFFFD"), s.count})
+		n += copy(buf[n:], t.text[i][:t.size[i]])
+	}
+	text := string(buf[:n]) // all of them in one
+	list := make([]Frequent, t.n)
+	for i := range list {
+		value := text[:t.size[i]]
+		text = text[len(value):]
+		list[i] = Frequent{strings.ToValidUTF8(value, "\uFFFD"), t.count[i]}
 	}
 	return ranked(list)
 }
