@@ -122,7 +122,7 @@ func scaled(p *drift.Profile) *drift.Profile {
 		n++
 	}
 	s := *p
-	s.Records, s.Looked, s.Events, s.Rejected = n*p.Records, n*p.Looked, n*p.Events, n*p.Rejected
+	s.Records, s.Looked, s.Walked, s.Events, s.Rejected = n*p.Records, n*p.Looked, n*p.Walked, n*p.Events, n*p.Rejected
 	s.Paths = make(map[string]*drift.Path, len(p.Paths))
 	for name, path := range p.Paths {
 		q := &drift.Path{Records: n * path.Records, Types: path.Types}

@@ -234,7 +234,7 @@ var isoLayout = []byte(layoutISO)
 func obvious(s string) (kinds Kinds, layout []byte) {
 	switch c := s[0]; {
 	case c == 'h':
-		if (strings.HasPrefix(s, "http://") && len(s) > 7 || strings.HasPrefix(s, "https://") && len(s) > 8) && !strings.ContainsAny(s, " \t\r\n") {
+		if (strings.HasPrefix(s, "http://") && len(s) > 7 || strings.HasPrefix(s, "https://") && len(s) > 8) && !spaced(s) {
 			return URL, nil
 		}
 	case c < '0' || c > '9' || len(s) < 7 || len(s) > maxLayout:
@@ -248,6 +248,11 @@ func obvious(s string) (kinds Kinds, layout []byte) {
 		}
 	}
 	return 0, nil
+}
+
+// spaced tells whether there is a space or an end of a line.
+func spaced(s string) bool {
+	return strings.IndexByte(s, ' ') >= 0 || strings.IndexByte(s, '\t') >= 0 || strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0
 }
 
 func trimSpace(s string) string {

@@ -157,7 +157,7 @@ func (l *Lens) Parse(ctx context.Context, r io.Reader, m parse.Meta, sink parse.
 	}
 	head := p.head[:p.headLen]
 	p.profile.Container, p.profile.Excerpt = sniff(head, p.profile.Declared, l.spec.Input.Charset)
-	p.arrived = m.Collected
+	p.now = m.Collected.Unix()
 	if l.readsName && m.Filename != "" {
 		p.profile.Files = []string{nameShape(m.Filename)}
 	}

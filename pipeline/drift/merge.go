@@ -62,7 +62,8 @@ func Merge(base, now *Profile) *Profile {
 	m.Events, m.Rejected = fade(base.Events, base.Rejected, now.Events, now.Rejected)
 	m.Records = base.Records + now.Records
 	m.Looked = min(base.Looked+now.Looked, maxBaseline)
-	m.Paths = mergePaths(base.Paths, now)
+	m.Paths = mergePaths(base, now)
+	m.Walked = min(base.walked()+now.walked(), maxBaseline)
 	m.Others = mergeOthers(base.Others, &m)
 	return &m
 }
@@ -192,48 +193,59 @@ func fade(events, rejected, nowEvents, nowRejected int64) (e, r int64) {
 	return events + nowEvents, rejected + nowRejected
 }
 
-// mergePaths keeps how often each path occurs among the records that were looked
-// at. A path that fades away is forgotten.
-func mergePaths(base map[string]*Path, now *Profile) map[string]*Path {
-	if len(base) == 0 {
+// mergePaths keeps how often each path occurs among the records that were walked
+// through. A path that fades away is forgotten.
+func mergePaths(base, now *Profile) map[string]*Path {
+	if len(base.Paths) == 0 {
 		return maps.Clone(now.Paths)
 	}
 	merged := make(map[string]*Path, len(now.Paths))
-	names := 0
-	put := func(name string, p *Path) {
-		if _, known := merged[name]; !known {
-			if len(merged) == maxPaths || names+len(name) > maxNames {
-				return
-			}
-			names += len(name)
-		}
-		merged[name] = p
-	}
+	sums := make([]Path, 0, len(now.Paths))
+	names, of := 0, base.walked()+now.walked()
 	for name, p := range now.Paths {
-		put(name, p.plus(base[name]))
+		sums = append(sums, p.plus(base.Paths[name], of))
+		merged[name] = &sums[len(sums)-1]
+		names += len(name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(base)) {
-		if _, there := now.Paths[name]; there {
-			continue
-		}
-		if p := base[name].half(now.Looked >= minNow); p.Records > 0 {
-			put(name, p)
+	for _, name := range goneFrom(now.Paths, base.Paths) {
+		p := base.Paths[name].half(now.Looked >= minNow)
+		if p.Records > 0 && len(merged) < maxPaths && names+len(name) <= maxNames {
+			names += len(name)
+			merged[name] = p
 		}
 	}
 	return merged
 }
 
-// plus adds the counts of q, which may be nil.
-func (p *Path) plus(q *Path) *Path {
+// goneFrom are the paths that only the baseline has, in order.
+func goneFrom(now, base map[string]*Path) []string {
+	var gone []string
+	for name := range base {
+		if _, there := now[name]; !there {
+			gone = append(gone, name)
+		}
+	}
+	slices.Sort(gone)
+	return gone
+}
+
+// plus adds the counts of q, which may be nil, and reduces them so that they stand
+// for at most maxBaseline of so many records.
+func (p *Path) plus(q *Path, of int64) Path {
 	sum := *p
-	if q == nil {
-		return &sum
+	if q != nil {
+		sum.Records += q.Records
+		for typ, n := range q.Types {
+			sum.Types[typ] += n
+		}
 	}
-	sum.Records = min(p.Records+q.Records, maxBaseline)
-	for typ, n := range q.Types {
-		sum.Types[typ] = min(sum.Types[typ]+n, maxBaseline)
+	if of > maxBaseline {
+		sum.Records = (sum.Records*maxBaseline + of/2) / of
+		for typ, n := range sum.Types {
+			sum.Types[typ] = (n*maxBaseline + of/2) / of
+		}
 	}
-	return &sum
+	return sum
 }
 
 func (p *Path) half(do bool) *Path {

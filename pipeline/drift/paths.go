@@ -100,7 +100,7 @@ func (c *comparison) anyNewPath(path string) bool {
 // always tells whether nearly all records of the baseline had a path.
 func (c *comparison) always(path string) bool {
 	p := c.base.Paths[path]
-	return p != nil && c.base.Looked >= minBefore && share(p.Records, c.base.Looked) >= ownShare
+	return p != nil && c.base.walked() >= minBefore && share(p.Records, c.base.walked()) >= ownShare
 }
 
 // reportNested tells that what was one value is a list or an object now.
@@ -238,11 +238,12 @@ func (p *Path) scalar() string {
 
 func (c *comparison) reportPathAdded(path string) {
 	n := c.now.Paths[path].Records
-	if n < min(minAll, c.now.Looked) && n*100 < c.now.Looked { // names that are data come once
+	of := c.now.walked()
+	if n < min(minAll, of) && n*100 < of { // names that are data come once
 		return
 	}
 	c.add(status.Finding{Code: CodePathAdded, Path: path, After: typeNames(c.now.Paths[path]),
-		Sentence: fmt.Sprintf("%q is new, in %s of %s; no rule uses it yet.", path, number64(n), count(c.now.Looked, "record"))})
+		Sentence: fmt.Sprintf("%q is new, in %s of %s; no rule uses it yet.", path, number64(n), count(of, "record"))})
 }
 
 func typeNames(p *Path) string { return strings.Join(p.Types.Names(), "|") }

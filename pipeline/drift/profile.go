@@ -61,6 +61,8 @@ type Profile struct {
 	// Records that were read; of a long payload only a part was looked at.
 	Records int64 `json:"records"`
 	Looked  int64 `json:"looked"`
+	// Walked is of how many of them the Paths are.
+	Walked int64 `json:"walked,omitempty"`
 	// Events and Rejected count what became of the records.
 	Events   int64 `json:"events"`
 	Rejected int64 `json:"rejected"`
@@ -213,6 +215,15 @@ func (p *Profile) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("profile: %d bytes, at most %d are kept", len(b), MaxBytes)
 	}
 	return b, nil
+}
+
+// walked is how many records the paths are of; profiles used to walk through all
+// that they looked at.
+func (p *Profile) walked() int64 {
+	if p.Walked == 0 {
+		return p.Looked
+	}
+	return p.Walked
 }
 
 // input returns what is known about a mapped column; nil if nothing.

@@ -15,6 +15,11 @@ const (
 	lookOften  = 2048
 	everyEight = 8  // one of so many up to lookOften
 	lookEvery  = 16 // and afterwards
+	// It takes longer to find the paths of records than to look at their inputs, and
+	// all of them hardly ever differ.
+	walkAll   = 32
+	walkOften = 4 // one of so many up to lookAtAll
+	walkEvery = 16
 	// maxTimed is how many events are looked at for their times.
 	maxTimed = 512
 )
@@ -31,8 +36,8 @@ type Profiler struct {
 	cells    int   // of the last record
 	alike    int64 // records with so many that are not counted yet
 	dated    bool
-	newest   time.Time
-	arrived  time.Time
+	newest   int64 // seconds since 1970
+	now      int64 // when the payload was collected
 }
 
 func newProfiler(empty *Profile) *Profiler {
@@ -62,7 +67,7 @@ func (p *Profiler) Profile() *Profile {
 	p.profile.Repeated = p.rerun.once()
 	p.profile.Times = p.times.sample()
 	if p.dated {
-		p.profile.Newest = int64(p.arrived.Sub(p.newest) / time.Second)
+		p.profile.Newest = p.now - p.newest
 	}
 	if p.profile.Events == 0 || p.profile.Records <= hardly || !p.profile.anyValue() {
 		p.profile.Head = p.said()
@@ -125,8 +130,11 @@ func (p *Profiler) observe(r row) {
 		p.alike++
 		return
 	}
-	p.keys.at = 0
-	r.Keys(p.onKey)
+	if n := p.profile.Records; n <= walkAll || n <= lookAtAll && n%walkOften == 0 || n%walkEvery == 0 {
+		p.profile.Walked++
+		p.keys.at = 0
+		r.Keys(p.onKey)
+	}
 }
 
 func (p *Profiler) countCells() {
@@ -157,10 +165,11 @@ func (p *Profiler) event(e *event.Event) {
 	if p.profile.Dated <= maxTimed {
 		p.times.add(e)
 	}
-	if !p.dated || e.Time.After(p.newest) {
-		p.dated, p.newest = true, e.Time
+	at := e.Time.Unix()
+	if !p.dated || at > p.newest {
+		p.dated, p.newest = true, at
 	}
-	if e.Time.Sub(p.arrived) > day {
+	if at-p.now > int64(day/time.Second) {
 		p.profile.Future++
 	}
 }

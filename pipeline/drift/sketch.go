@@ -154,8 +154,8 @@ func (t *tally) remember(h uint32) {
 	if t.hashes == maxHashes && h >= t.smallest[maxHashes-1] {
 		return
 	}
-	i, found := slices.BinarySearch(t.smallest[:t.hashes], h)
-	if found {
+	i := t.place(h)
+	if i < t.hashes && t.smallest[i] == h {
 		return
 	}
 	if t.hashes < maxHashes {
@@ -163,6 +163,23 @@ func (t *tally) remember(h uint32) {
 	}
 	copy(t.smallest[i+1:t.hashes], t.smallest[i:])
 	t.smallest[i] = h
+}
+
+// place is where h belongs. Hashes are spread evenly, so it is not far from where it
+// would be if they were so exactly.
+func (t *tally) place(h uint32) int {
+	n := t.hashes
+	if n == 0 || h > t.smallest[n-1] {
+		return n
+	}
+	i := int(uint64(h) * uint64(n) / (uint64(t.smallest[n-1]) + 1))
+	for i > 0 && t.smallest[i-1] >= h {
+		i--
+	}
+	for t.smallest[i] < h {
+		i++
+	}
+	return i
 }
 
 func (t *tally) top() []Frequent {
