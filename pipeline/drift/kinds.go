@@ -75,10 +75,8 @@ func (c *Counts) add(k Kinds, n int64) {
 // Of sums the counts of kinds that exclude each other.
 func (c *Counts) Of(k Kinds) int64 {
 	var n int64
-	for i := range c {
-		if k&(1<<i) != 0 {
-			n += c[i]
-		}
+	for ; k != 0; k &= k - 1 {
+		n += c[bits.TrailingZeros32(uint32(k))]
 	}
 	return n
 }

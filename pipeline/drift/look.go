@@ -60,12 +60,14 @@ func (l *look) count(c *Column, k Kinds) {
 }
 
 // tell gives the column what was found out so far.
-func (l *look) tell(c *Column) {
+func (l *look) tell(c *Column, sketches *[]uint32) {
 	c.Kinds.add(l.kinds, l.alike)
 	l.alike = 0
 	if t := l.tally; t != nil {
 		c.Top, c.Lost = t.top(), t.lost+t.long+t.usual
-		c.Sketch = slices.Clone(Sketch(t.smallest[:t.hashes]))
+		at := len(*sketches)
+		*sketches = append(*sketches, t.smallest[:t.hashes]...)
+		c.Sketch = Sketch((*sketches)[at:len(*sketches):len(*sketches)])
 	}
 }
 
@@ -91,7 +93,11 @@ func (c *Column) sample(value string) {
 		return
 	}
 	value = cut(value, maxSample)
-	if !slices.Contains(c.Samples, value) {
-		c.Samples = append(c.Samples, value)
+	if slices.Contains(c.Samples, value) {
+		return
 	}
+	if c.Samples == nil {
+		c.Samples = make([]string, 0, maxSamples)
+	}
+	c.Samples = append(c.Samples, value)
 }

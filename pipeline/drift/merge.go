@@ -12,6 +12,9 @@ func (p *Profile) For(l *Lens) *Profile {
 	if p == nil || p.Version != version || p.Input != l.empty.Input {
 		return nil
 	}
+	if p.allOf(l) {
+		return p
+	}
 	kept := *p
 	kept.Inputs = nil
 	kept.Others = slices.Clone(p.Others)
@@ -26,6 +29,18 @@ func (p *Profile) For(l *Lens) *Profile {
 	return &kept
 }
 
+// allOf tells whether all that is known holds for a Parser.
+func (p *Profile) allOf(l *Lens) bool {
+	for i := range p.Inputs {
+		c := &p.Inputs[i]
+		in := l.empty.at(i, c.Name)
+		if in == nil || in.Rules != c.Rules {
+			return false
+		}
+	}
+	return true
+}
+
 // Merge returns the baseline after a payload was accepted: the structure of the
 // payload, and the counts of both. What was long ago counts less and less, so
 // that the baseline follows a slow change. base may be nil; neither is modified.
@@ -37,12 +52,13 @@ func Merge(base, now *Profile) *Profile {
 	for i := range m.Inputs {
 		var known *Column
 		if base != nil {
-			known = base.input(m.Inputs[i].Name)
+			known = base.at(i, m.Inputs[i].Name)
 		}
 		m.Inputs[i] = merge(known, &now.Inputs[i])
 	}
-	m.Cells, m.Paths = maps.Clone(now.Cells), maps.Clone(now.Paths)
+	m.Cells = maps.Clone(now.Cells)
 	if base == nil {
+		m.Paths = maps.Clone(now.Paths)
 		return &m
 	}
 	if now.Looked == 0 { // an empty payload says nothing about structure
@@ -207,7 +223,7 @@ func mergePaths(base, now *Profile) map[string]*Path {
 		merged[name] = &sums[len(sums)-1]
 		names += len(name)
 	}
-	for _, name := range goneFrom(now.Paths, base.Paths) {
+	for _, name := range onlyIn(base.Paths, now.Paths) {
 		p := base.Paths[name].half(now.Looked >= minNow)
 		if p.Records > 0 && len(merged) < maxPaths && names+len(name) <= maxNames {
 			names += len(name)
@@ -217,16 +233,16 @@ func mergePaths(base, now *Profile) map[string]*Path {
 	return merged
 }
 
-// goneFrom are the paths that only the baseline has, in order.
-func goneFrom(now, base map[string]*Path) []string {
-	var gone []string
-	for name := range base {
-		if _, there := now[name]; !there {
-			gone = append(gone, name)
+// onlyIn are the paths that the other ones lack, in order.
+func onlyIn(paths, other map[string]*Path) []string {
+	var only []string
+	for name := range paths {
+		if _, there := other[name]; !there {
+			only = append(only, name)
 		}
 	}
-	slices.Sort(gone)
-	return gone
+	slices.Sort(only)
+	return only
 }
 
 // plus adds the counts of q, which may be nil, and reduces them so that they stand

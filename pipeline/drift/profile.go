@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -231,6 +232,14 @@ func (p *Profile) input(name string) *Column {
 	return find(p.Inputs, name)
 }
 
+// at is input for the one that is mostly at i.
+func (p *Profile) at(i int, name string) *Column {
+	if i < len(p.Inputs) && p.Inputs[i].Name == name {
+		return &p.Inputs[i]
+	}
+	return p.input(name)
+}
+
 // column returns what is known about any column.
 func (p *Profile) column(name string) *Column {
 	if c := p.input(name); c != nil {
@@ -261,6 +270,9 @@ func (p *Profile) modalCells() int {
 
 // cut returns a copy of at most n bytes of s that is valid UTF-8.
 func cut(s string, n int) string {
+	if plain(s[:min(len(s), n)]) {
+		return strings.Clone(s[:min(len(s), n)])
+	}
 	if len(s) > n {
 		s = s[:n]
 		for s != "" && !utf8.RuneStart(s[len(s)-1]) {
@@ -278,4 +290,14 @@ func cut(s string, n int) string {
 		b = utf8.AppendRune(b, r)
 	}
 	return string(b)
+}
+
+// plain tells whether all is printable ASCII.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }

@@ -11,15 +11,14 @@ import (
 )
 
 const (
-	lookAtAll  = 128 // records that are all looked at
-	lookOften  = 2048
-	everyEight = 8  // one of so many up to lookOften
-	lookEvery  = 16 // and afterwards
+	lookAtAll = 128 // records that are all looked at
+	lookOften = 16  // one of so many up to lookLess
+	lookLess  = 4096
+	lookEvery = 32 // and afterwards
 	// It takes longer to find the paths of records than to look at their inputs, and
 	// all of them hardly ever differ.
 	walkAll   = 32
-	walkOften = 4 // one of so many up to lookAtAll
-	walkEvery = 16
+	walkOften = 4 // one of so many up to lookAtAll, and then of all that are looked at
 	// maxTimed is how many events are looked at for their times.
 	maxTimed = 512
 )
@@ -30,7 +29,9 @@ type Profiler struct {
 	profile Profile
 	// scratch is nil when the payload is over and all is in the profile.
 	*scratch
-	names    int // bytes of names so far
+	names int // bytes of names so far
+	// walks: paths matter in more records than the first ones.
+	walks    bool
 	spending func(n int) bool
 	onKey    func(path string, typ record.Kind) bool
 	cells    int   // of the last record
@@ -43,7 +44,7 @@ type Profiler struct {
 func newProfiler(empty *Profile) *Profiler {
 	p := &Profiler{profile: *empty, scratch: newScratch(len(empty.Inputs))}
 	p.profile.Inputs = slices.Clone(empty.Inputs)
-	p.spending, p.onKey = p.spend, p.key
+	p.walks, p.spending, p.onKey = hasPaths(empty.Declared), p.spend, p.key
 	return p
 }
 
@@ -59,8 +60,13 @@ func (p *Profiler) Profile() *Profile {
 	if p.scratch == nil {
 		return &p.profile
 	}
+	hashes := 0
+	for i := range p.tallies {
+		hashes += p.tallies[i].hashes
+	}
+	sketches := make([]uint32, 0, hashes) // one piece of memory for all
 	for i := range p.profile.Inputs {
-		p.looks[i].tell(&p.profile.Inputs[i])
+		p.looks[i].tell(&p.profile.Inputs[i], &sketches)
 	}
 	p.countCells()
 	p.profile.Paths = p.keys.paths()
@@ -104,15 +110,26 @@ func (p *Profiler) spend(n int) bool {
 	return true
 }
 
-// Record looks at a record.
-func (p *Profiler) Record(r *parse.Record) { p.observe(r) }
-
-func (p *Profiler) observe(r row) {
+// Record looks at a record. Most of them go no further than this.
+func (p *Profiler) Record(r *parse.Record) {
 	p.profile.Records++
-	p.rerun.see(r, len(p.profile.Inputs), p.profile.Records)
-	if n := p.profile.Records; n > lookAtAll && n%everyEight != 0 || n > lookOften && n%lookEvery != 0 {
-		return
+	if len(p.profile.Inputs) > 0 {
+		if first, _ := r.Input(0); p.rerun.wants(first) {
+			p.rerun.see(r, len(p.profile.Inputs))
+		}
 	}
+	if looksAt(p.profile.Records) {
+		p.look(r)
+	}
+}
+
+// looksAt tells which records are looked at, so that it is the same for the same
+// payload.
+func looksAt(n int64) bool {
+	return n <= lookAtAll || n%lookOften == 0 && n <= lookLess || n%lookEvery == 0
+}
+
+func (p *Profiler) look(r row) {
 	p.profile.Looked++
 	for i := range p.profile.Inputs {
 		c := &p.profile.Inputs[i]
@@ -130,7 +147,7 @@ func (p *Profiler) observe(r row) {
 		p.alike++
 		return
 	}
-	if n := p.profile.Records; n <= walkAll || n <= lookAtAll && n%walkOften == 0 || n%walkEvery == 0 {
+	if n := p.profile.Records; n <= walkAll || n%walkOften == 0 && p.walks {
 		p.profile.Walked++
 		p.keys.at = 0
 		r.Keys(p.onKey)

@@ -76,6 +76,7 @@ type rerun struct {
 	}
 	n, at int
 	runs  int
+	all   bool // the first ones are known
 }
 
 const (
@@ -83,20 +84,23 @@ const (
 	fewRecords   = 3
 )
 
-func (f *rerun) reset() { f.n, f.at, f.runs = 0, 0, 0 }
+func (f *rerun) reset() { f.n, f.at, f.runs, f.all = 0, 0, 0, false }
 
-func (f *rerun) see(r row, inputs int, nr int64) {
-	if inputs == 0 {
-		return
-	}
+// wants tells whether a record that begins with this value has to be seen.
+func (f *rerun) wants(first string) bool {
+	return !f.all || f.at > 0 || f.is(first, 0)
+}
+
+func (f *rerun) see(r row, inputs int) {
 	value, _ := r.Input(0)
-	value = value[:min(len(value), maxSample)]
-	if nr <= firstRecords && f.at == 0 && (f.n < fewRecords || !f.is(value, 0)) {
+	if !f.all && f.at == 0 && (f.n < fewRecords || !f.is(value, 0)) {
 		one := &f.first[f.n]
 		one.size, one.hash = copy(one.value[:], value), hashOfRecord(r, inputs)
 		f.n++
+		f.all = f.n == firstRecords
 		return
 	}
+	f.all = true
 	if f.is(value, f.at) && hashOfRecord(r, inputs) == f.first[f.at].hash {
 		if f.at++; f.at == f.n {
 			f.at, f.runs = 0, f.runs+1
@@ -106,10 +110,10 @@ func (f *rerun) see(r row, inputs int, nr int64) {
 	f.at = 0
 }
 
-// is tells whether a value is the first one of the record at i.
+// is tells whether a value begins as the first one of the record at i.
 func (f *rerun) is(value string, i int) bool {
 	one := &f.first[i]
-	return value == string(one.value[:one.size])
+	return value[:min(len(value), maxSample)] == string(one.value[:one.size])
 }
 
 func hashOfRecord(r row, inputs int) (h uint64) {

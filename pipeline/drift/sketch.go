@@ -182,6 +182,7 @@ func (t *tally) place(h uint32) int {
 	return i
 }
 
+// top are the values that are counted.
 func (t *tally) top() []Frequent {
 	if t.n == 0 {
 		return nil
@@ -203,7 +204,10 @@ func (t *tally) top() []Frequent {
 
 func ranked(list []Frequent) []Frequent {
 	slices.SortFunc(list, func(a, b Frequent) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value))
+		if a.Count != b.Count {
+			return cmp.Compare(b.Count, a.Count)
+		}
+		return strings.Compare(a.Value, b.Value)
 	})
 	return list[:min(len(list), maxTop)]
 }
@@ -261,7 +265,10 @@ func (s Sketch) shared(t Sketch) (share float64, of int) {
 			break
 		}
 		of++
-		if _, found := slices.BinarySearch(t, h); found {
+		for len(t) > 0 && t[0] < h {
+			t = t[1:]
+		}
+		if len(t) > 0 && t[0] == h {
 			common++
 		}
 	}
@@ -273,13 +280,27 @@ func (s Sketch) shared(t Sketch) (share float64, of int) {
 
 // mergeTop adds up. What both sides may have forgotten is not added.
 func mergeTop(a, b []Frequent) []Frequent {
-	sum := slices.Clone(a)
-	for _, f := range b {
-		if i := slices.IndexFunc(sum, func(g Frequent) bool { return g.Value == f.Value }); i >= 0 {
-			sum[i].Count += f.Count
+	sum := make([]Frequent, len(a), len(a)+len(b))
+	copy(sum, a)
+	for i, f := range b {
+		if at := wordAt(a, f.Value, i); at >= 0 {
+			sum[at].Count += f.Count
 		} else {
 			sum = append(sum, f)
 		}
 	}
 	return ranked(sum)
+}
+
+// wordAt is where a value is in a list, -1 if it is not there. It is mostly at i.
+func wordAt(list []Frequent, value string, i int) int {
+	if i < len(list) && list[i].Value == value {
+		return i
+	}
+	for i := range list {
+		if list[i].Value == value {
+			return i
+		}
+	}
+	return -1
 }

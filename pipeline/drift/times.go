@@ -54,23 +54,20 @@ func (t *times) add(e *event.Event) {
 // keyOf is a hash of what an event is about.
 func keyOf(e *event.Event) uint32 {
 	var h uint64
-	mix := func(s string) {
-		if s != "" {
-			h = (h ^ xxhash.Sum64String(s)) * 0x9e3779b97f4a7c15
-		}
-	}
 	if len(e.Address) > 0 {
 		b := e.Address[0].IP.As16()
-		h = (h ^ xxhash.Sum64(b[:])) * 0x9e3779b97f4a7c15
+		h = mix(h, xxhash.Sum64(b[:]))
 	}
-	mix(e.URL)
-	mix(e.FQDN)
-	mix(e.SHA256)
-	mix(e.SHA1)
-	mix(e.MD5)
+	for _, s := range [...]string{e.URL, e.FQDN, e.SHA256, e.SHA1, e.MD5} {
+		if s != "" {
+			h = mix(h, xxhash.Sum64String(s))
+		}
+	}
 	h += uint64(e.DPort.V)
 	return uint32(h >> 32)
 }
+
+func mix(h, one uint64) uint64 { return (h ^ one) * 0x9e3779b97f4a7c15 }
 
 func (t *times) sample() []Dated {
 	out := make([]Dated, 0, t.n)
@@ -85,9 +82,12 @@ func (t *times) sample() []Dated {
 // again pairs the events of two samples and returns by how many seconds the times
 // of the second one are later.
 func again(a, b []Dated) (later []int64) {
-	for _, d := range b {
-		if i, found := slices.BinarySearchFunc(a, d.Key, func(d Dated, key uint32) int { return int(int64(d.Key) - int64(key)) }); found {
-			later = append(later, d.Unix-a[i].Unix)
+	for _, d := range b { // both are in the order of the keys
+		for len(a) > 0 && a[0].Key < d.Key {
+			a = a[1:]
+		}
+		if len(a) > 0 && a[0].Key == d.Key {
+			later = append(later, d.Unix-a[0].Unix)
 		}
 	}
 	return later
