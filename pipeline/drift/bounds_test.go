@@ -1,12 +1,11 @@
 package drift
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
-
-	"github.com/weir-project/weir/pipeline/parse/record"
 )
 
 type fakeRecord struct {
@@ -22,12 +21,16 @@ func (r *fakeRecord) Input(i int) (string, bool) {
 	return r.values[i], true
 }
 func (r *fakeRecord) Cells() int { return r.cells }
-func (r *fakeRecord) Keys(yield func(path string, k record.Kind) bool) {
+func (r *fakeRecord) JSON() string {
+	m := make(map[string]string)
 	for _, p := range r.paths {
-		if !yield(p, record.String) {
-			return
-		}
+		m[p] = "x"
 	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }
 
 // seen looks at a record.

@@ -65,7 +65,8 @@ func (t *Types) UnmarshalJSON(b []byte) error {
 type keys struct {
 	list  []key
 	index map[string]int
-	at    int // the path before; 0 at the beginning of a record
+	nr    int64 // of the record
+	at    int   // the path before; 0 at the beginning of a record
 }
 
 type key struct {
@@ -82,9 +83,8 @@ func (k *keys) reset() {
 
 }
 
-// see counts a path of the record with that number. spend tells whether there may
-// be one more name.
-func (k *keys) see(path string, typ record.Kind, nr int64, spend func(n int) bool) {
+// see counts a path of the record. spend tells whether there may be one more name.
+func (k *keys) see(path string, typ record.Kind, spend func(n int) bool) {
 	at := k.list[k.at].next
 	if at == 0 || k.list[at].name != path {
 		if at = k.at; k.list[at].name != path { // the elements of an array share a path
@@ -96,8 +96,8 @@ func (k *keys) see(path string, typ record.Kind, nr int64, spend func(n int) boo
 	}
 	k.at = at
 	one := &k.list[at]
-	if one.last != nr {
-		one.last = nr
+	if one.last != k.nr {
+		one.last = k.nr
 		one.Records++
 	}
 	one.Types[typ]++

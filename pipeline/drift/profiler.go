@@ -44,6 +44,10 @@ type Profiler struct {
 func newProfiler(empty *Profile) *Profiler {
 	p := &Profiler{profile: *empty, scratch: newScratch(len(empty.Inputs))}
 	p.profile.Inputs = slices.Clone(empty.Inputs)
+	for i := range p.looks {
+		c := &p.profile.Inputs[i]
+		p.looks[i].raw = len(c.nulls) == 0 && len(c.separators) == 0
+	}
 	p.walks, p.spending, p.onKey = hasPaths(empty.Declared), p.spend, p.key
 	return p
 }
@@ -52,7 +56,7 @@ func newProfiler(empty *Profile) *Profiler {
 type row interface {
 	Input(i int) (string, bool)
 	Cells() int
-	Keys(yield func(path string, typ record.Kind) bool)
+	JSON() string
 }
 
 // Profile is what was learned so far. It changes while parsing goes on.
@@ -60,6 +64,7 @@ func (p *Profiler) Profile() *Profile {
 	if p.scratch == nil {
 		return &p.profile
 	}
+	p.settle()
 	hashes := 0
 	for i := range p.tallies {
 		hashes += p.tallies[i].hashes
@@ -84,6 +89,9 @@ func (p *Profiler) Profile() *Profile {
 // done ends learning: the profile is complete, and needs the memory no more.
 func (p *Profiler) done() {
 	p.Profile()
+	if cap(p.batch.text) > maxKept {
+		p.batch.text = nil
+	}
 	scratches.Put(p.scratch)
 	p.scratch = nil
 }
@@ -131,26 +139,23 @@ func looksAt(n int64) bool {
 
 func (p *Profiler) look(r row) {
 	p.profile.Looked++
-	for i := range p.profile.Inputs {
-		c := &p.profile.Inputs[i]
-		if v, ok := r.Input(i); ok {
-			c.observe(v, &p.looks[i], p.layout[:0])
-		} else {
-			c.Absent++
-		}
-	}
+	p.batch.take(r, len(p.profile.Inputs))
 	if n := r.Cells(); n > 0 {
 		if n != p.cells {
 			p.countCells()
 			p.cells = n
 		}
 		p.alike++
-		return
-	}
-	if n := p.profile.Records; n <= walkAll || n%walkOften == 0 && p.walks {
+	} else if n := p.profile.Records; n <= walkAll || n%walkOften == 0 && p.walks {
 		p.profile.Walked++
-		p.keys.at = 0
-		r.Keys(p.onKey)
+		if json := r.JSON(); len(json) <= batchBytes {
+			p.batch.takeDoc(json, n)
+		} else {
+			p.walk(json, n)
+		}
+	}
+	if p.batch.full() {
+		p.settle()
 	}
 }
 
@@ -168,7 +173,7 @@ func (p *Profiler) countCells() {
 }
 
 func (p *Profiler) key(path string, typ record.Kind) bool {
-	p.keys.see(path, typ, p.profile.Records, p.spending)
+	p.keys.see(path, typ, p.spending)
 	return true
 }
 

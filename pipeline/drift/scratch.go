@@ -17,6 +17,7 @@ type scratch struct {
 	layout  [maxLayout * 4]byte
 	looks   []look
 	tallies []tally
+	batch   batch
 	keys    keys
 	rerun   rerun
 	times   times
@@ -30,6 +31,7 @@ func newScratch(inputs int) *scratch {
 	s.headLen, s.times.n = 0, 0
 	s.rerun.reset()
 	s.keys.reset()
+	s.batch.reset()
 	if cap(s.looks) < inputs {
 		s.looks = make([]look, inputs)
 	}

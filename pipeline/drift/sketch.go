@@ -53,7 +53,7 @@ func (t *tally) reset() {
 // again counts a value that is known, and returns its kinds. It is not known if
 // more than them has to be looked at.
 func (t *tally) again(h uint64, size int) (k Kinds, known bool) {
-	if size > maxTopBytes || t.passed != 0 {
+	if size > maxTopBytes {
 		return 0, false
 	}
 	for i, other := range t.hash[:t.n] {
@@ -65,38 +65,35 @@ func (t *tally) again(h uint64, size int) (k Kinds, known bool) {
 	return 0, false
 }
 
-// add counts a value, h is its hash.
-func (t *tally) add(value string, h uint64, k Kinds) {
-	t.remember(uint32(h >> 32))
-	switch {
-	case len(value) > maxTopBytes:
+// add counts a value, h is its hash. It returns the kinds that need not be counted
+// from now on, except where they may stand for nothing.
+func (t *tally) add(value string, h uint64, k Kinds) (passed Kinds) {
+	if len(value) > maxTopBytes {
 		t.long++
-		return
-	case k&^t.passed == 0 && !isNull(value):
-		t.usual++
-		return
+		return t.passed
 	}
 	for i, other := range t.hash[:t.n] {
 		if other == h {
 			t.count[i]++
-			return
+			return t.passed
 		}
 	}
 	if t.n == maxTop && t.pass(k) && !isNull(value) {
 		t.usual++
-		return
+		return t.passed
 	}
 	if t.n < maxTop {
 		i := t.n
 		t.n++
 		t.hash[i], t.count[i], t.kinds[i], t.size[i] = h, 1, k, uint8(copy(t.text[i][:], value))
-		return
+		return t.passed
 	}
 	t.lost++
 	t.keep(func(i int) bool {
 		t.count[i]--
 		return t.count[i] > 0
 	})
+	return t.passed
 }
 
 // pass decides that values of a telling kind are no vocabulary if most that are
@@ -149,20 +146,15 @@ func (t *tally) keep(keep func(i int) bool) {
 }
 
 // remember keeps the smallest hashes: a sample of the different values that is the
-// same for the same values.
-func (t *tally) remember(h uint32) {
-	if t.hashes == maxHashes && h >= t.smallest[maxHashes-1] {
-		return
-	}
+// same for the same values. It returns what a hash must be below to be one.
+func (t *tally) remember(h uint32) (limit uint32) {
 	i := t.place(h)
-	if i < t.hashes && t.smallest[i] == h {
-		return
+	if i == t.hashes || t.smallest[i] != h {
+		t.hashes = min(t.hashes+1, maxHashes)
+		copy(t.smallest[i+1:t.hashes], t.smallest[i:])
+		t.smallest[i] = h
 	}
-	if t.hashes < maxHashes {
-		t.hashes++
-	}
-	copy(t.smallest[i+1:t.hashes], t.smallest[i:])
-	t.smallest[i] = h
+	return t.smallest[t.hashes-1]
 }
 
 // place is where h belongs. Hashes are spread evenly, so it is not far from where it
