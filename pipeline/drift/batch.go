@@ -68,11 +68,12 @@ func (p *Profiler) settle() {
 		c, l := &p.profile.Inputs[i], &p.looks[i]
 		for at := i; at < len(b.spans); at += inputs {
 			if s := b.spans[at]; s.to >= 0 {
-				c.observe(b.value(s), l, p.layout[:0])
+				c.observe(b.value(s), l, p.scratch)
 			} else {
 				l.absent++
 			}
 		}
+		l.learn(p.scratch)
 	}
 	for _, d := range b.docs {
 		p.walk(b.value(d.span), d.nr)

@@ -26,13 +26,13 @@ type look struct {
 	absent  int64
 }
 
-// observe counts one value. Of several in one the first is looked at. buf is
-// scratch memory.
-func (c *Column) observe(value string, l *look, buf []byte) {
+// observe counts one value. Of several in one the first is looked at.
+func (c *Column) observe(value string, l *look, s *scratch) {
 	if !l.raw {
 		value = c.clean(value)
 	}
-	if trimSpace(value) == "" {
+	trimmed := trimSpace(value)
+	if trimmed == "" {
 		l.empty++
 		return
 	}
@@ -43,7 +43,7 @@ func (c *Column) observe(value string, l *look, buf []byte) {
 			return
 		}
 	}
-	k, layout := classify(value, buf)
+	k, layout := classify(trimmed, s.layout[:0])
 	l.count(c, k)
 	switch {
 	case k&Timestamp == 0:
@@ -53,7 +53,10 @@ func (c *Column) observe(value string, l *look, buf []byte) {
 		c.Layouts.add(layout)
 	}
 	if l.tally != nil {
-		l.remember(value, h, k)
+		if short := uint32(h >> 32); short < l.limit {
+			s.hashes = append(s.hashes, short)
+		}
+		l.list(value, h, k)
 	}
 	if !l.sampled {
 		c.sample(value)
@@ -61,15 +64,21 @@ func (c *Column) observe(value string, l *look, buf []byte) {
 	}
 }
 
-func (l *look) remember(value string, h uint64, k Kinds) {
-	if short := uint32(h >> 32); short < l.limit || l.tally.hashes < maxHashes {
-		l.limit = l.tally.remember(short)
-	}
+// list counts a value among the frequent ones.
+func (l *look) list(value string, h uint64, k Kinds) {
 	if k&^l.passed == 0 && !isNull(value) {
 		l.tally.usual++
 		return
 	}
 	l.passed = l.tally.add(value, h, k)
+}
+
+// learn takes the hashes of the values that were observed.
+func (l *look) learn(s *scratch) {
+	if len(s.hashes) > 0 {
+		l.limit = l.tally.remember(s.sorter.sort(s.hashes))
+		s.hashes = s.hashes[:0]
+	}
 }
 
 // count adds a value of some kinds. Most are like the one before.

@@ -40,8 +40,9 @@ func BenchmarkObserve(b *testing.B) {
 			for b.Loop() {
 				p := newProfiler(empty)
 				for _, v := range values {
-					p.profile.Inputs[0].observe(v, &p.looks[0], p.layout[:0])
+					p.batch.spans = append(p.batch.spans, p.batch.copy(v))
 				}
+				p.settle()
 				p.done()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/lookAtAll, "ns/value")

@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,7 @@ func newProfiler(empty *Profile) *Profiler {
 	p.profile.Inputs = slices.Clone(empty.Inputs)
 	for i := range p.looks {
 		c := &p.profile.Inputs[i]
+		p.looks[i].limit = math.MaxUint32
 		p.looks[i].raw = len(c.nulls) == 0 && len(c.separators) == 0
 	}
 	p.walks, p.spending, p.onKey = hasPaths(empty.Declared), p.spend, p.key
@@ -184,9 +186,7 @@ func (p *Profiler) event(e *event.Event) {
 		return
 	}
 	p.profile.Dated++
-	if p.profile.Dated <= maxTimed {
-		p.times.add(e)
-	}
+	p.times.add(e)
 	at := e.Time.Unix()
 	if !p.dated || at > p.newest {
 		p.dated, p.newest = true, at

@@ -15,6 +15,8 @@ type scratch struct {
 	head    [sniffBytes]byte
 	headLen int
 	layout  [maxLayout * 4]byte
+	hashes  []uint32 // of the values of a column that are looked at
+	sorter  sorter
 	looks   []look
 	tallies []tally
 	batch   batch
@@ -38,6 +40,7 @@ func newScratch(inputs int) *scratch {
 	if n := min(inputs, maxSketched); cap(s.tallies) < n {
 		s.tallies = make([]tally, n)
 	}
+	s.hashes = s.hashes[:0]
 	s.looks, s.tallies = s.looks[:inputs], s.tallies[:min(inputs, maxSketched)]
 	clear(s.looks)
 	for i := range s.tallies {

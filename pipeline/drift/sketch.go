@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -145,33 +146,67 @@ func (t *tally) keep(keep func(i int) bool) {
 	t.n = kept
 }
 
-// remember keeps the smallest hashes: a sample of the different values that is the
-// same for the same values. It returns what a hash must be below to be one.
-func (t *tally) remember(h uint32) (limit uint32) {
-	i := t.place(h)
-	if i == t.hashes || t.smallest[i] != h {
-		t.hashes = min(t.hashes+1, maxHashes)
-		copy(t.smallest[i+1:t.hashes], t.smallest[i:])
-		t.smallest[i] = h
+// remember keeps the smallest of the sorted hashes and those that it has: a sample of
+// the different values that is the same for the same values. It returns what a hash
+// must be below to be one.
+func (t *tally) remember(sorted []uint32) (limit uint32) {
+	var merged [maxHashes]uint32
+	n, known := 0, t.smallest[:t.hashes]
+	for n < maxHashes && len(known)+len(sorted) > 0 {
+		var h uint32
+		if len(sorted) == 0 || len(known) > 0 && known[0] <= sorted[0] {
+			h, known = known[0], known[1:]
+		} else {
+			h, sorted = sorted[0], sorted[1:]
+		}
+		if n == 0 || merged[n-1] != h {
+			merged[n] = h
+			n++
+		}
 	}
-	return t.smallest[t.hashes-1]
+	t.smallest, t.hashes = merged, n
+	if n < maxHashes {
+		return math.MaxUint32
+	}
+	return merged[n-1]
 }
 
-// place is where h belongs. Hashes are spread evenly, so it is not far from where it
-// would be if they were so exactly.
-func (t *tally) place(h uint32) int {
-	n := t.hashes
-	if n == 0 || h > t.smallest[n-1] {
-		return n
+// sorter sorts hashes. They are spread evenly, so that the first byte tells nearly
+// where they belong.
+type sorter struct {
+	starts [257]uint16
+	out    []uint32
+}
+
+// sort returns the sorted hashes; they are valid until the next call.
+func (s *sorter) sort(list []uint32) []uint32 {
+	const few, crowded = 16, 16
+	clear(s.starts[:])
+	most := uint16(0)
+	for _, h := range list {
+		s.starts[h>>24+1]++
+		most = max(most, s.starts[h>>24+1])
 	}
-	i := int(uint64(h) * uint64(n) / (uint64(t.smallest[n-1]) + 1))
-	for i > 0 && t.smallest[i-1] >= h {
-		i--
+	if len(list) <= few || len(list) > math.MaxUint16 || most > crowded { // somebody may have chosen the values
+		slices.Sort(list)
+		return list
 	}
-	for t.smallest[i] < h {
-		i++
+	for i := range 256 {
+		s.starts[i+1] += s.starts[i]
 	}
-	return i
+	s.out = slices.Grow(s.out[:0], len(list))[:len(list)]
+	for _, h := range list {
+		s.out[s.starts[h>>24]] = h
+		s.starts[h>>24]++
+	}
+	for i := 1; i < len(s.out); i++ {
+		h, j := s.out[i], i
+		for ; j > 0 && s.out[j-1] > h; j-- {
+			s.out[j] = s.out[j-1]
+		}
+		s.out[j] = h
+	}
+	return s.out
 }
 
 // top are the values that are counted.

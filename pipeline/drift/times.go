@@ -2,6 +2,7 @@ package drift
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -30,25 +31,15 @@ type Dated struct {
 // times samples events with their times: those with the smallest hashes, so that
 // the same indicators are in the sample of the next payload.
 type times struct {
-	list  [maxDated]Dated
-	twice [maxDated]bool // the key came with several times
-	n     int
+	list [maxTimed]Dated
+	n    int
 }
 
 func (t *times) add(e *event.Event) {
-	key := keyOf(e)
-	if t.n == maxDated && key >= t.list[maxDated-1].Key {
-		return
+	if t.n < maxTimed {
+		t.list[t.n] = Dated{keyOf(e), e.Time.Unix()}
+		t.n++
 	}
-	i, found := slices.BinarySearchFunc(t.list[:t.n], key, func(d Dated, key uint32) int { return int(int64(d.Key) - int64(key)) })
-	if found {
-		t.twice[i] = t.twice[i] || t.list[i].Unix != e.Time.Unix()
-		return
-	}
-	t.n = min(t.n+1, maxDated)
-	copy(t.list[i+1:t.n], t.list[i:])
-	copy(t.twice[i+1:t.n], t.twice[i:])
-	t.list[i], t.twice[i] = Dated{key, e.Time.Unix()}, false
 }
 
 // keyOf is a hash of what an event is about.
@@ -69,14 +60,43 @@ func keyOf(e *event.Event) uint32 {
 
 func mix(h, one uint64) uint64 { return (h ^ one) * 0x9e3779b97f4a7c15 }
 
+// sample are the events with the smallest hashes, in their order, without those
+// that came with several times.
 func (t *times) sample() []Dated {
-	out := make([]Dated, 0, t.n)
+	limit := uint64(math.MaxUint32)
+	if t.n > 2*maxDated { // hashes are spread evenly: most of them are too large
+		limit = limit / uint64(t.n) * maxDated * 5 / 4
+	}
+	for {
+		out, seen := t.below(limit)
+		if seen == maxDated || limit >= math.MaxUint32 {
+			return out
+		}
+		limit *= 2
+	}
+}
+
+// below are those of the sample with hashes up to a limit, of so many that there are.
+func (t *times) below(limit uint64) (out []Dated, seen int) {
+	var buf [maxTimed]uint64
+	order := buf[:0] // the hash, and where it is
 	for i := range t.n {
-		if !t.twice[i] {
-			out = append(out, t.list[i])
+		if key := uint64(t.list[i].Key); key <= limit {
+			order = append(order, key<<32|uint64(i))
 		}
 	}
-	return out
+	slices.Sort(order)
+	out = make([]Dated, 0, min(len(order), maxDated))
+	for ; len(order) > 0 && seen < maxDated; seen++ {
+		one, twice := t.list[uint32(order[0])], false
+		for ; len(order) > 0 && uint32(order[0]>>32) == one.Key; order = order[1:] {
+			twice = twice || t.list[uint32(order[0])].Unix != one.Unix
+		}
+		if !twice {
+			out = append(out, one)
+		}
+	}
+	return out, seen
 }
 
 // again pairs the events of two samples and returns by how many seconds the times
