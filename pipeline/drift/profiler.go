@@ -11,17 +11,16 @@ import (
 	"github.com/weir-project/weir/pipeline/parse/record"
 )
 
+// Which records are looked at: all of the first ones, and then fewer and fewer. The
+// more there are, the less one of them says.
 const (
-	lookAtAll = 128 // records that are all looked at
-	lookOften = 16  // one of so many up to lookLess
+	lookAtAll = 128
+	lookEvery = 16 // one of so many of a long payload, until lookLess
 	lookLess  = 4096
-	lookEvery = 32 // and afterwards
 	// It takes longer to find the paths of records than to look at their inputs, and
 	// all of them hardly ever differ.
 	walkAll   = 32
-	walkOften = 4 // one of so many up to lookAtAll, and then of all that are looked at
-	// maxTimed is how many events are looked at for their times.
-	maxTimed = 512
+	walkEvery = 16
 )
 
 // Profiler builds a Profile while a payload is parsed. It is the parse.Observer
@@ -136,7 +135,7 @@ func (p *Profiler) Record(r *parse.Record) {
 // looksAt tells which records are looked at, so that it is the same for the same
 // payload.
 func looksAt(n int64) bool {
-	return n <= lookAtAll || n%lookOften == 0 && n <= lookLess || n%lookEvery == 0
+	return n <= lookAtAll || n%lookEvery == 0 && n <= lookLess || n%(2*lookEvery) == 0
 }
 
 func (p *Profiler) look(r row) {
@@ -148,7 +147,7 @@ func (p *Profiler) look(r row) {
 			p.cells = n
 		}
 		p.alike++
-	} else if n := p.profile.Records; n <= walkAll || n%walkOften == 0 && p.walks {
+	} else if n := p.profile.Records; n <= walkAll || n%walkEvery == 0 && p.walks {
 		p.profile.Walked++
 		if json := r.JSON(); len(json) <= batchBytes {
 			p.batch.takeDoc(json, n)

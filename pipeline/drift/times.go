@@ -14,6 +14,7 @@ import (
 
 const (
 	maxDated  = 64   // events whose times are remembered
+	maxTimed  = 512  // events that are looked at for their times
 	minDated  = 6    // events that came again, to say something of their times
 	minSteady = 24   // events that came again so far
 	steady    = 0.8  // share of them whose time stays, in a feed where it does
