@@ -37,7 +37,7 @@ func told(found []status.Finding, path string) bool {
 
 // typesOf are the types of the values that are there.
 func typesOf(p *drift.Path) []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(p.Types)), func(t string) bool { return t == "null" })
+	return slices.DeleteFunc(p.Types.Names(), func(t string) bool { return t == "null" })
 }
 
 // separators are those that parts of a cell may have between them.

@@ -2,7 +2,6 @@ package diff
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/weir-project/weir/pipeline/drift"
@@ -123,10 +122,10 @@ func scaled(p *drift.Profile) *drift.Profile {
 		n++
 	}
 	s := *p
-	s.Records, s.Looked, s.Events, s.Rejected = n*p.Records, n*p.Looked, n*p.Events, n*p.Rejected
+	s.Records, s.Looked, s.Walked, s.Events, s.Rejected = n*p.Records, n*p.Looked, n*p.Walked, n*p.Events, n*p.Rejected
 	s.Paths = make(map[string]*drift.Path, len(p.Paths))
 	for name, path := range p.Paths {
-		q := &drift.Path{Records: n * path.Records, Types: maps.Clone(path.Types)}
+		q := &drift.Path{Records: n * path.Records, Types: path.Types}
 		s.Paths[name] = q
 	}
 	s.Inputs, s.Others = scaledColumns(p.Inputs, n), scaledColumns(p.Others, n)

@@ -88,7 +88,7 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 		{
 			"some values are malformed", withHeader, []string{header + rows(200, "$t,$a,$p,online,$m")},
 			header + rows(100, "$t,$a,$p,online,$m") + rows(20, "$t,192.0.2.$i.1,$p,online,$m"),
-			drift.CodeKindShare, `Column "dst_ip" held ipv4 in 137 of 137 values; now 20 of 120 are something else ("192.0.2.19.1", for example).`, drift.ClassDegraded,
+			drift.CodeKindShare, `Column "dst_ip" held ipv4 in 132 of 132 values; now 20 of 120 are something else ("192.0.2.17.1", for example).`, drift.ClassDegraded,
 		},
 		{
 			"some rows have a cell too many", withHeader, []string{header + rows(400, "$t,$a,$p,online,$m")},
@@ -98,7 +98,7 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 		{
 			"a required value is often missing", withHeader, []string{header + rows(200, "$t,$a,$p,online,$m")},
 			header + rows(100, "$t,$a,$p,online,$m") + rows(30, "$t,,$p,online,$m"),
-			drift.CodeMissing, `Column "dst_ip" had a value in 137 of 137 records; now 28 of 128 have none; it fills ip.`, drift.ClassDegraded,
+			drift.CodeMissing, `Column "dst_ip" had a value in 132 of 132 records; now 28 of 128 have none; it fills ip.`, drift.ClassDegraded,
 		},
 		{
 			"a word is new", twoAddresses, []string{table(100)}, table(50) + rows(1, "$t,$a,198.51.100.$i,CVE-2024-$p,sinkholed"),

@@ -82,9 +82,6 @@ func fieldKinds(field string) Kinds {
 
 // applies tells whether the family says something about a column.
 func (f *family) applies(col *Column) bool {
-	if f.kinds == Timestamp && hasField(col, timeFields) {
-		return true
-	}
 	return len(f.fields) == 0 || hasField(col, f.fields)
 }
 
@@ -98,7 +95,7 @@ func hasField(col *Column, fields []string) bool {
 // be seconds since 1970 is a time only where times are expected.
 func (f *family) of(col *Column) int64 {
 	n := col.Kinds.Of(f.kinds)
-	if f.kinds == Timestamp && !hasField(col, timeFields) {
+	if n > 0 && f.kinds == Timestamp && !hasField(col, timeFields) {
 		for _, l := range col.Layouts {
 			if isEpoch(l.Name) {
 				n -= l.Values

@@ -239,11 +239,13 @@ func kept[T any](list []T, v T, n int) []T {
 	if len(list) >= n {
 		list = list[len(list)-n+1:]
 	}
-	return append(slices.Clone(list), v)
+	return append(append(make([]T, 0, len(list)+1), list...), v)
 }
 
 func median(list []float32) float64 {
-	sorted := slices.Sorted(slices.Values(list))
+	var buf [keptGaps]float32
+	sorted := append(buf[:0], list...)
+	slices.Sort(sorted)
 	n := len(sorted)
 	return float64(sorted[(n-1)/2]+sorted[n/2]) / 2
 }
@@ -251,9 +253,10 @@ func median(list []float32) float64 {
 // spread is the median deviation from the median.
 func spread(list []float32) float64 {
 	m := float32(median(list))
-	off := make([]float32, len(list))
-	for i, v := range list {
-		off[i] = max(v-m, m-v)
+	var buf [keptGaps]float32
+	off := buf[:0]
+	for _, v := range list {
+		off = append(off, max(v-m, m-v))
 	}
 	return median(off)
 }

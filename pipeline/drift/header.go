@@ -150,6 +150,9 @@ func (c *comparison) reportOptional(l *Column) {
 // reordered reports columns that are all there but in another order. They are read
 // by name, and whether the values moved with the names is for later checks.
 func (c *comparison) reordered(known []string) {
+	if slices.Equal(known, c.now.Columns) {
+		return
+	}
 	var before, after []string
 	for _, name := range known {
 		if slices.Contains(c.now.Columns, name) && !slices.Contains(before, name) {

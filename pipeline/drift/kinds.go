@@ -65,19 +65,18 @@ func (k Kinds) String() string {
 // kinds that occur.
 type Counts [kindCount]int64
 
-func (c *Counts) add(k Kinds) {
+// add counts n values of some kinds.
+func (c *Counts) add(k Kinds, n int64) {
 	for ; k != 0; k &= k - 1 {
-		c[bits.TrailingZeros32(uint32(k))]++
+		c[bits.TrailingZeros32(uint32(k))] += n
 	}
 }
 
 // Of sums the counts of kinds that exclude each other.
 func (c *Counts) Of(k Kinds) int64 {
 	var n int64
-	for i := range c {
-		if k&(1<<i) != 0 {
-			n += c[i]
-		}
+	for ; k != 0; k &= k - 1 {
+		n += c[bits.TrailingZeros32(uint32(k))]
 	}
 	return n
 }
@@ -157,22 +156,28 @@ type shape struct {
 func (s *shape) only(mask uint16) bool { return s.mask&^mask == 0 }
 func (s *shape) has(mask uint16) bool  { return s.mask&mask != 0 }
 
-func shapeOf(s string) (sh shape) {
-	for i := range len(s) {
-		c := classes[s[i]]
-		sh.mask |= c
-		switch c {
-		case cDot:
-			sh.dots++
-		case cColon:
-			sh.colons++
-		case cDash:
-			sh.dashes++
-		case cAt:
-			sh.ats++
-		}
+// marks has the class of a byte, and above it a one in the place where bytes like
+// it are counted: 12 bits each for dots, colons, dashes and at signs.
+var marks = func() (t [256]uint64) {
+	for i, c := range classes {
+		t[i] = uint64(c)
 	}
-	return sh
+	for i, b := range []byte(".:-@") {
+		t[b] |= 1 << (16 + 12*i)
+	}
+	return t
+}()
+
+// shapeOf looks at a value of at most maxKindBytes.
+func shapeOf(s string) shape {
+	var mask, sum uint64
+	for i := range len(s) {
+		m := marks[s[i]]
+		mask |= m
+		sum += m >> 16
+	}
+	at := func(i int) int { return int(sum >> (12 * i) & (1<<12 - 1)) }
+	return shape{uint16(mask & (1<<16 - 1)), at(0), at(1), at(2), at(3)}
 }
 
 // KindsOf returns the kinds of a value. Defanged values (hxxp://, [.]) have the
@@ -191,6 +196,9 @@ func classify(s string, buf []byte) (kinds Kinds, layout []byte) {
 	}
 	if len(s) > maxKindBytes {
 		s = s[:maxKindBytes]
+	}
+	if k, layout := obvious(s); k != 0 {
+		return k, layout
 	}
 	sh := shapeOf(s)
 	if sh.only(cDigit) {
@@ -215,6 +223,34 @@ func classify(s string, buf []byte) (kinds Kinds, layout []byte) {
 		}
 	}
 	return wordKinds(s, &sh), buf
+}
+
+var isoLayout = []byte(layoutISO)
+
+// obvious recognizes the most frequent kinds by how they begin. It knows nothing
+// that classify would not find out.
+func obvious(s string) (kinds Kinds, layout []byte) {
+	switch c := s[0]; {
+	case c == 'h':
+		if (strings.HasPrefix(s, "http://") && len(s) > 7 || strings.HasPrefix(s, "https://") && len(s) > 8) && !spaced(s) {
+			return URL, nil
+		}
+	case c < '0' || c > '9' || len(s) < 7 || len(s) > maxLayout:
+	case s[4] == '-':
+		if isISO(s) {
+			return Timestamp, isoLayout
+		}
+	case s[1] == '.' || s[2] == '.' || s[3] == '.':
+		if isIPv4(s) {
+			return IPv4, nil
+		}
+	}
+	return 0, nil
+}
+
+// spaced tells whether there is a space or an end of a line.
+func spaced(s string) bool {
+	return strings.IndexByte(s, ' ') >= 0 || strings.IndexByte(s, '\t') >= 0 || strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0
 }
 
 func trimSpace(s string) string {

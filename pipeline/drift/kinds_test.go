@@ -118,8 +118,8 @@ func TestSniff(t *testing.T) {
 
 func TestCountsSurviveJSON(t *testing.T) {
 	var c, back Counts
-	c.add(IPv4)
-	c.add(Int | Port)
+	c.add(IPv4, 1)
+	c.add(Int|Port, 1)
 	b, err := json.Marshal(c)
 	if err != nil || string(b) != `{"int":1,"ipv4":1,"port":1}` {
 		t.Fatalf("%s, %v", b, err)

@@ -28,15 +28,17 @@ type Layout struct {
 const maxLayouts = 8
 
 // add counts a value. It allocates for a layout that is new only.
-func (l *Layouts) add(name []byte) {
+func (l *Layouts) add(name []byte) { l.addMany(name, 1) }
+
+func (l *Layouts) addMany(name []byte, n int64) {
 	for i := range *l {
 		if (*l)[i].Name == string(name) {
-			(*l)[i].Values++
+			(*l)[i].Values += n
 			return
 		}
 	}
 	if len(*l) < maxLayouts {
-		*l = append(*l, Layout{string(name), 1})
+		*l = append(*l, Layout{string(name), n})
 	}
 }
 

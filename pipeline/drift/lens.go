@@ -1,7 +1,6 @@
 package drift
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -147,35 +146,28 @@ func digest(v any) string {
 
 // Profiler starts the profile of one payload.
 func (l *Lens) Profiler() *Profiler {
-	p := &Profiler{profile: l.empty}
-	p.profile.Inputs = slices.Clone(l.empty.Inputs)
-	tallies := make([]tally, min(len(p.profile.Inputs), maxSketched))
-	for i := range tallies {
-		p.profile.Inputs[i].tally = &tallies[i]
-	}
-	return p
+	return newProfiler(&l.empty)
 }
 
 // Parse parses a payload as parse.Parser.Parse does and lets p learn from it.
-// p has seen a record before sink gets what becomes of it.
+// p has seen a record before sink gets what becomes of it. It is for one payload.
 func (l *Lens) Parse(ctx context.Context, r io.Reader, m parse.Meta, sink parse.Sink, p *Profiler) (parse.Stats, error) {
-	br := bufio.NewReaderSize(r, 64<<10)
-	head, err := br.Peek(sniffBytes)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err := p.begin(r); err != nil {
 		return parse.Stats{}, err
 	}
+	head := p.head[:p.headLen]
 	p.profile.Container, p.profile.Excerpt = sniff(head, p.profile.Declared, l.spec.Input.Charset)
-	p.profile.Head = strings.ToValidUTF8(string(head[:min(len(head), maxHead)]), "\uFFFD")
-	p.arrived = m.Collected
+	p.now = m.Collected.Unix()
 	if l.readsName && m.Filename != "" {
 		p.profile.Files = []string{nameShape(m.Filename)}
 	}
-	meter := &meter{r: br}
+	meter := &meter{head: head, r: r}
 	stats, err := l.parser.Parse(ctx, meter, m, &countingSink{sink, p}, p)
 	p.profile.Bytes, p.profile.Lines, p.profile.Cut = meter.bytes, meter.lines, meter.lines > 0 && meter.last != '\n'
 	if unreadable := (*parse.UnreadableError)(nil); errors.As(err, &unreadable) {
 		p.profile.Unreadable = cut(unreadable.Reason, maxName)
 	}
+	p.done()
 	return stats, err
 }
 
@@ -195,13 +187,21 @@ const maxHead = 1024
 
 // meter counts what is read through it.
 type meter struct {
+	head         []byte // what has been read before
 	r            io.Reader
 	bytes, lines int64
 	last         byte
 }
 
 func (m *meter) Read(b []byte) (int, error) {
-	n, err := m.r.Read(b)
+	var n int
+	var err error
+	if len(m.head) > 0 {
+		n = copy(b, m.head)
+		m.head = m.head[n:]
+	} else {
+		n, err = m.r.Read(b)
+	}
 	if n > 0 {
 		m.bytes += int64(n)
 		m.lines += int64(bytes.Count(b[:n], []byte{'\n'}))

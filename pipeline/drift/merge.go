@@ -12,6 +12,9 @@ func (p *Profile) For(l *Lens) *Profile {
 	if p == nil || p.Version != version || p.Input != l.empty.Input {
 		return nil
 	}
+	if p.allOf(l) {
+		return p
+	}
 	kept := *p
 	kept.Inputs = nil
 	kept.Others = slices.Clone(p.Others)
@@ -26,6 +29,18 @@ func (p *Profile) For(l *Lens) *Profile {
 	return &kept
 }
 
+// allOf tells whether all that is known holds for a Parser.
+func (p *Profile) allOf(l *Lens) bool {
+	for i := range p.Inputs {
+		c := &p.Inputs[i]
+		in := l.empty.at(i, c.Name)
+		if in == nil || in.Rules != c.Rules {
+			return false
+		}
+	}
+	return true
+}
+
 // Merge returns the baseline after a payload was accepted: the structure of the
 // payload, and the counts of both. What was long ago counts less and less, so
 // that the baseline follows a slow change. base may be nil; neither is modified.
@@ -35,13 +50,15 @@ func Merge(base, now *Profile) *Profile {
 	m.Doubt = nil
 	m.Inputs = slices.Clone(now.Inputs)
 	for i := range m.Inputs {
-		m.Inputs[i] = merge(nil, &m.Inputs[i])
+		var known *Column
 		if base != nil {
-			m.Inputs[i] = merge(base.input(m.Inputs[i].Name), &now.Inputs[i])
+			known = base.at(i, m.Inputs[i].Name)
 		}
+		m.Inputs[i] = merge(known, &now.Inputs[i])
 	}
-	m.Cells, m.Paths = maps.Clone(now.Cells), maps.Clone(now.Paths)
+	m.Cells = maps.Clone(now.Cells)
 	if base == nil {
+		m.Paths = maps.Clone(now.Paths)
 		return &m
 	}
 	if now.Looked == 0 { // an empty payload says nothing about structure
@@ -61,7 +78,8 @@ func Merge(base, now *Profile) *Profile {
 	m.Events, m.Rejected = fade(base.Events, base.Rejected, now.Events, now.Rejected)
 	m.Records = base.Records + now.Records
 	m.Looked = min(base.Looked+now.Looked, maxBaseline)
-	m.Paths = mergePaths(base.Paths, now)
+	m.Paths = mergePaths(base, now)
+	m.Walked = min(base.walked()+now.walked(), maxBaseline)
 	m.Others = mergeOthers(base.Others, &m)
 	return &m
 }
@@ -69,7 +87,6 @@ func Merge(base, now *Profile) *Profile {
 // merge adds the counts of one payload to what is known of a column.
 func merge(base, now *Column) Column {
 	m := *now
-	m.tally = nil
 	m.scale(maxWeight)
 	if base == nil {
 		m.anchor(nil, &m)
@@ -192,49 +209,57 @@ func fade(events, rejected, nowEvents, nowRejected int64) (e, r int64) {
 	return events + nowEvents, rejected + nowRejected
 }
 
-// mergePaths keeps how often each path occurs among the records that were looked
-// at. A path that fades away is forgotten.
-func mergePaths(base map[string]*Path, now *Profile) map[string]*Path {
-	if len(base) == 0 {
+// mergePaths keeps how often each path occurs among the records that were walked
+// through. A path that fades away is forgotten.
+func mergePaths(base, now *Profile) map[string]*Path {
+	if len(base.Paths) == 0 {
 		return maps.Clone(now.Paths)
 	}
 	merged := make(map[string]*Path, len(now.Paths))
-	names := 0
-	put := func(name string, p *Path) {
-		if _, known := merged[name]; !known {
-			if len(merged) == maxPaths || names+len(name) > maxNames {
-				return
-			}
-			names += len(name)
-		}
-		merged[name] = p
-	}
+	sums := make([]Path, 0, len(now.Paths))
+	names, of := 0, base.walked()+now.walked()
 	for name, p := range now.Paths {
-		put(name, p.plus(base[name]))
+		sums = append(sums, p.plus(base.Paths[name], of))
+		merged[name] = &sums[len(sums)-1]
+		names += len(name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(base)) {
-		if _, there := now.Paths[name]; there {
-			continue
-		}
-		if p := base[name].half(now.Looked >= minNow); p.Records > 0 {
-			put(name, p)
+	for _, name := range onlyIn(base.Paths, now.Paths) {
+		p := base.Paths[name].half(now.Looked >= minNow)
+		if p.Records > 0 && len(merged) < maxPaths && names+len(name) <= maxNames {
+			names += len(name)
+			merged[name] = p
 		}
 	}
 	return merged
 }
 
-// plus adds the counts of q, which may be nil.
-func (p *Path) plus(q *Path) *Path {
-	sum := &Path{Records: p.Records, Types: maps.Clone(p.Types)}
-	if q == nil {
-		return sum
+// onlyIn are the paths that the other ones lack, in order.
+func onlyIn(paths, other map[string]*Path) []string {
+	var only []string
+	for name := range paths {
+		if _, there := other[name]; !there {
+			only = append(only, name)
+		}
 	}
-	sum.Records = min(p.Records+q.Records, maxBaseline)
-	for typ, n := range q.Types {
-		sum.Types[typ] += n
+	slices.Sort(only)
+	return only
+}
+
+// plus adds the counts of q, which may be nil, and reduces them so that they stand
+// for at most maxBaseline of so many records.
+func (p *Path) plus(q *Path, of int64) Path {
+	sum := *p
+	if q != nil {
+		sum.Records += q.Records
+		for typ, n := range q.Types {
+			sum.Types[typ] += n
+		}
 	}
-	for typ, n := range sum.Types {
-		sum.Types[typ] = min(n, maxBaseline)
+	if of > maxBaseline {
+		sum.Records = (sum.Records*maxBaseline + of/2) / of
+		for typ, n := range sum.Types {
+			sum.Types[typ] = (n*maxBaseline + of/2) / of
+		}
 	}
 	return sum
 }
@@ -243,7 +268,7 @@ func (p *Path) half(do bool) *Path {
 	if !do {
 		return p
 	}
-	h := &Path{Records: p.Records / 2, Types: make(map[string]int64, len(p.Types))}
+	h := &Path{Records: p.Records / 2}
 	for typ, n := range p.Types {
 		h.Types[typ] = n / 2
 	}

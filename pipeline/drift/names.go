@@ -4,7 +4,7 @@ import "strings"
 
 // nameKinds are URLs, e-mail addresses and domain names.
 func nameKinds(s string, sh *shape) Kinds {
-	if sh.has(cSlash) && sh.has(cColon|cBracket) && !sh.has(cSpace) && !strings.ContainsAny(s, "\t\r\n") && isURL(s) {
+	if sh.has(cSlash) && sh.has(cColon|cBracket) && !spaced(s) && isURL(s) {
 		return URL
 	}
 	if sh.ats == 1 && sh.has(cDot) && !sh.has(cSpace) && isEmail(s) {

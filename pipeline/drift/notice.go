@@ -80,10 +80,12 @@ func (p *Profile) anyValue() bool {
 	return slices.ContainsFunc(p.Inputs, func(in Column) bool { return in.Values > 0 })
 }
 
-// hardlyAny tells whether a payload has a record or two where there were many: a
-// notice may pass for one.
+// hardly any records may be a notice that passes for some.
+const hardly = 2
+
+// hardlyAny tells whether a payload has a record or two where there were many.
 func (c *comparison) hardlyAny() bool {
-	return c.base != nil && c.now.Records <= 2 && c.now.Records*10 <= c.base.Records/max(c.base.Payloads, 1)
+	return c.base != nil && c.now.Records <= hardly && c.now.Records*10 <= c.base.Records/max(c.base.Payloads, 1)
 }
 
 func (c *comparison) refuse(words string) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weir-project/weir/pipeline/parse/record"
 	"github.com/weir-project/weir/pipeline/status"
 )
 
@@ -18,7 +19,7 @@ func checkPaths(c *comparison) {
 	if c.base == nil {
 		return
 	}
-	for _, path := range slices.Sorted(maps.Keys(c.now.Paths)) {
+	for _, path := range onlyIn(c.now.Paths, c.base.Paths) {
 		if c.isNewPath(path) && !taken[path] {
 			c.reportPathAdded(path)
 		}
@@ -27,8 +28,8 @@ func checkPaths(c *comparison) {
 		return
 	}
 	c.typesOfPaths()
-	for _, path := range slices.Sorted(maps.Keys(c.base.Paths)) {
-		if c.now.Paths[path] == nil && c.now.reads(path) == nil && c.always(path) {
+	for _, path := range onlyIn(c.base.Paths, c.now.Paths) {
+		if c.now.reads(path) == nil && c.always(path) {
 			c.add(status.Finding{Code: CodePathDropped, Path: path, Sentence: fmt.Sprintf("%q is gone; no rule uses it.", path)})
 		}
 	}
@@ -99,7 +100,7 @@ func (c *comparison) anyNewPath(path string) bool {
 // always tells whether nearly all records of the baseline had a path.
 func (c *comparison) always(path string) bool {
 	p := c.base.Paths[path]
-	return p != nil && c.base.Looked >= minBefore && share(p.Records, c.base.Looked) >= ownShare
+	return p != nil && c.base.walked() >= minBefore && share(p.Records, c.base.walked()) >= ownShare
 }
 
 // reportNested tells that what was one value is a list or an object now.
@@ -186,27 +187,21 @@ func (c *comparison) movedTo(in *Column, path string) string {
 }
 
 func (c *comparison) isNewPath(path string) bool {
-	if c.now.reads(path) != nil {
-		return false
-	}
-	if c.base == nil {
-		return true
-	}
-	return c.base.Paths[path] == nil
+	return (c.base == nil || c.base.Paths[path] == nil) && c.now.reads(path) == nil
 }
 
 // typesOfPaths tells that scalars are written as another type: numbers as strings.
 // The Parser reads both.
 func (c *comparison) typesOfPaths() {
-	for _, path := range slices.Sorted(maps.Keys(c.now.Paths)) {
-		base, now := c.base.Paths[path], c.now.Paths[path]
-		if base == nil || now.Records < minAll || base.Records < minBefore {
-			continue
+	var other []string
+	for path, now := range c.now.Paths {
+		if base := c.base.Paths[path]; base != nil && now.Records >= minAll && base.Records >= minBefore && retypedPath(base, now) {
+			other = append(other, path)
 		}
-		was, is := base.scalar(), now.scalar()
-		if was == "" || is == "" || was == is || base.Types[is] > 0 || now.Types[was] > 0 {
-			continue
-		}
+	}
+	slices.Sort(other)
+	for _, path := range other {
+		was, is := c.base.Paths[path].scalar().String(), c.now.Paths[path].scalar().String()
 		f := status.Finding{Code: CodePathType, Path: path, Before: was, After: is,
 			Sentence: fmt.Sprintf("%q was a %s and is a %s now.", path, was, is)}
 		if in := c.now.reads(path); in != nil {
@@ -218,33 +213,39 @@ func (c *comparison) typesOfPaths() {
 	}
 }
 
-// scalar is the type of nearly all values, without null.
-func (p *Path) scalar() string {
-	best, most, all := "", int64(0), int64(0)
-	for typ, n := range p.Types {
-		if typ == "null" {
+func retypedPath(base, now *Path) bool {
+	was, is := base.scalar(), now.scalar()
+	return was != is && was != record.Absent && is != record.Absent && base.Types[is] == 0 && now.Types[was] == 0
+}
+
+// scalar is the type of nearly all values, without null; Absent if there is none.
+func (p *Path) scalar() record.Kind {
+	best, all := record.Absent, int64(0)
+	for k, n := range p.Types {
+		if record.Kind(k) == record.Null {
 			continue
 		}
-		if all += n; n > most {
-			best, most = typ, n
+		if all += n; n > p.Types[best] {
+			best = record.Kind(k)
 		}
 	}
-	if share(most, all) < ownShare {
-		return ""
+	if share(p.Types[best], all) < ownShare {
+		return record.Absent
 	}
 	return best
 }
 
 func (c *comparison) reportPathAdded(path string) {
 	n := c.now.Paths[path].Records
-	if n < min(minAll, c.now.Looked) && n*100 < c.now.Looked { // names that are data come once
+	of := c.now.walked()
+	if n < min(minAll, of) && n*100 < of { // names that are data come once
 		return
 	}
 	c.add(status.Finding{Code: CodePathAdded, Path: path, After: typeNames(c.now.Paths[path]),
-		Sentence: fmt.Sprintf("%q is new, in %s of %s; no rule uses it yet.", path, number64(n), count(c.now.Looked, "record"))})
+		Sentence: fmt.Sprintf("%q is new, in %s of %s; no rule uses it yet.", path, number64(n), count(of, "record"))})
 }
 
-func typeNames(p *Path) string { return strings.Join(slices.Sorted(maps.Keys(p.Types)), "|") }
+func typeNames(p *Path) string { return strings.Join(p.Types.Names(), "|") }
 
 // reads returns the input that reads a leaf path.
 func (p *Profile) reads(leaf string) *Column {

@@ -38,7 +38,7 @@ func (p *Profile) unmapped() []string {
 	var names []string
 	if len(p.Paths) > 0 {
 		for _, path := range slices.Sorted(maps.Keys(p.Paths)) {
-			if p.reads(path) == nil && p.Paths[path].Records*2 >= p.Looked {
+			if p.reads(path) == nil && p.Paths[path].Records*2 >= p.walked() {
 				names = append(names, path)
 			}
 		}

@@ -62,6 +62,8 @@ type Profile struct {
 	// Records that were read; of a long payload only a part was looked at.
 	Records int64 `json:"records"`
 	Looked  int64 `json:"looked"`
+	// Walked is of how many of them the Paths are.
+	Walked int64 `json:"walked,omitempty"`
 	// Events and Rejected count what became of the records.
 	Events   int64 `json:"events"`
 	Rejected int64 `json:"rejected"`
@@ -139,7 +141,6 @@ type Column struct {
 	Missing []float64 `json:"missing,omitempty"`
 
 	separators, nulls []string // see cleaning
-	tally             *tally
 }
 
 // Anchor is the family of kinds of a column: Right of Of values are in it.
@@ -154,9 +155,7 @@ type Path struct {
 	// Records that have it.
 	Records int64 `json:"records"`
 	// Types of its values; an array has several.
-	Types map[string]int64 `json:"types"`
-
-	last int64 // record that was counted last
+	Types Types `json:"types"`
 }
 
 // Reason is why records were rejected.
@@ -176,7 +175,7 @@ func Decode(b []byte) (*Profile, error) {
 	if p.Version != version {
 		return nil, nil
 	}
-	maps.DeleteFunc(p.Paths, func(_ string, path *Path) bool { return path == nil || path.Types == nil })
+	maps.DeleteFunc(p.Paths, func(_ string, path *Path) bool { return path == nil })
 	return &p, nil
 }
 
@@ -219,9 +218,26 @@ func (p *Profile) Encode() ([]byte, error) {
 	return b, nil
 }
 
+// walked is how many records the paths are of; profiles used to walk through all
+// that they looked at.
+func (p *Profile) walked() int64 {
+	if p.Walked == 0 {
+		return p.Looked
+	}
+	return p.Walked
+}
+
 // input returns what is known about a mapped column; nil if nothing.
 func (p *Profile) input(name string) *Column {
 	return find(p.Inputs, name)
+}
+
+// at is input for the one that is mostly at i.
+func (p *Profile) at(i int, name string) *Column {
+	if i < len(p.Inputs) && p.Inputs[i].Name == name {
+		return &p.Inputs[i]
+	}
+	return p.input(name)
 }
 
 // column returns what is known about any column.
@@ -252,58 +268,11 @@ func (p *Profile) modalCells() int {
 	return best
 }
 
-// observe counts one value. Of several in one the first is looked at.
-func (c *Column) observe(value string, buf []byte) {
-	if slices.Contains(c.nulls, value) {
-		value = ""
-	}
-	if len(c.separators) > 0 {
-		value = c.split(value)
-	}
-	k, layout := classify(value, buf[:0])
-	if k == Empty {
-		c.Empty++
-		return
-	}
-	c.Values++
-	c.Kinds.add(k)
-	if k&Timestamp != 0 {
-		c.Layouts.add(layout)
-	}
-	if c.tally != nil {
-		c.tally.add(value)
-	}
-	if len(c.Samples) < maxSamples {
-		c.sample(value)
-	}
-}
-
-// split is the first part of a value that the rules take apart.
-func (c *Column) split(value string) string {
-	split := false
-	for _, separator := range c.separators {
-		var found bool
-		value, _, found = strings.Cut(value, separator)
-		split = split || found
-	}
-	switch {
-	case split:
-		c.Split++
-	case strings.ContainsAny(value, ",;|"):
-		c.Unsplit++
-	}
-	return value
-}
-
-func (c *Column) sample(value string) {
-	value = cut(value, maxSample)
-	if !slices.Contains(c.Samples, value) {
-		c.Samples = append(c.Samples, value)
-	}
-}
-
 // cut returns a copy of at most n bytes of s that is valid UTF-8.
 func cut(s string, n int) string {
+	if plain(s[:min(len(s), n)]) {
+		return strings.Clone(s[:min(len(s), n)])
+	}
 	if len(s) > n {
 		s = s[:n]
 		for s != "" && !utf8.RuneStart(s[len(s)-1]) {
@@ -321,4 +290,14 @@ func cut(s string, n int) string {
 		b = utf8.AppendRune(b, r)
 	}
 	return string(b)
+}
+
+// plain tells whether all is printable ASCII.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }

@@ -1,60 +1,100 @@
 package drift
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/parse/record"
 )
 
+// Which records are looked at: all of the first ones, and then fewer and fewer. The
+// more there are, the less one of them says.
 const (
-	lookAtAll  = 128 // records that are all looked at
-	lookOften  = 2048
-	everyEight = 8  // one of so many up to lookOften
-	lookEvery  = 16 // and afterwards
-	// maxTimed is how many events are looked at for their times.
-	maxTimed = 512
+	lookAtAll = 128
+	lookEvery = 16 // one of so many of a long payload, until lookLess
+	lookLess  = 4096
+	// It takes longer to find the paths of records than to look at their inputs, and
+	// all of them hardly ever differ.
+	walkAll   = 32
+	walkEvery = 16
 )
 
 // Profiler builds a Profile while a payload is parsed. It is the parse.Observer
 // of one payload.
 type Profiler struct {
 	profile Profile
-	names   int // bytes of names so far
-	buf     [maxLayout * 4]byte
-	onKey   func(path, typ string) bool
-	rerun   rerun
-	dated   bool
-	newest  time.Time
-	arrived time.Time
-	times   times
+	// scratch is nil when the payload is over and all is in the profile.
+	*scratch
+	names int // bytes of names so far
+	// walks: paths matter in more records than the first ones.
+	walks    bool
+	spending func(n int) bool
+	onKey    func(path string, typ record.Kind) bool
+	cells    int   // of the last record
+	alike    int64 // records with so many that are not counted yet
+	dated    bool
+	newest   int64 // seconds since 1970
+	now      int64 // when the payload was collected
 }
 
-// record is what a Profiler reads of a parse.Record.
-type record interface {
+func newProfiler(empty *Profile) *Profiler {
+	p := &Profiler{profile: *empty, scratch: newScratch(len(empty.Inputs))}
+	p.profile.Inputs = slices.Clone(empty.Inputs)
+	for i := range p.looks {
+		c := &p.profile.Inputs[i]
+		p.looks[i].limit = math.MaxUint32
+		p.looks[i].raw = len(c.nulls) == 0 && len(c.separators) == 0
+	}
+	p.walks, p.spending, p.onKey = hasPaths(empty.Declared), p.spend, p.key
+	return p
+}
+
+// row is what a Profiler reads of a parse.Record.
+type row interface {
 	Input(i int) (string, bool)
 	Cells() int
-	Keys(yield func(path, typ string) bool)
+	JSON() string
 }
 
 // Profile is what was learned so far. It changes while parsing goes on.
 func (p *Profiler) Profile() *Profile {
-	for i := range p.profile.Inputs {
-		if c := &p.profile.Inputs[i]; c.tally != nil {
-			c.Top, c.Lost = c.tally.top(), c.tally.lost+c.tally.long
-			c.Sketch = slices.Clone(Sketch(c.tally.smallest[:c.tally.hashes]))
-		}
+	if p.scratch == nil {
+		return &p.profile
 	}
+	p.settle()
+	hashes := 0
+	for i := range p.tallies {
+		hashes += p.tallies[i].hashes
+	}
+	sketches := make([]uint32, 0, hashes) // one piece of memory for all
+	for i := range p.profile.Inputs {
+		p.looks[i].tell(&p.profile.Inputs[i], &sketches)
+	}
+	p.countCells()
+	p.profile.Paths = p.keys.paths()
 	p.profile.Repeated = p.rerun.once()
 	p.profile.Times = p.times.sample()
 	if p.dated {
-		p.profile.Newest = int64(p.arrived.Sub(p.newest) / time.Second)
+		p.profile.Newest = p.now - p.newest
+	}
+	if p.profile.Events == 0 || p.profile.Records <= hardly || !p.profile.anyValue() {
+		p.profile.Head = p.said()
 	}
 	return &p.profile
+}
+
+// done ends learning: the profile is complete, and needs the memory no more.
+func (p *Profiler) done() {
+	p.Profile()
+	if cap(p.batch.text) > maxKept {
+		p.batch.text = nil
+	}
+	scratches.Put(p.scratch)
+	p.scratch = nil
 }
 
 // Columns takes the names of the columns.
@@ -79,106 +119,64 @@ func (p *Profiler) spend(n int) bool {
 	return true
 }
 
-// Record looks at a record.
-func (p *Profiler) Record(r *parse.Record) { p.observe(r) }
-
-func (p *Profiler) observe(r record) {
+// Record looks at a record. Most of them go no further than this.
+func (p *Profiler) Record(r *parse.Record) {
 	p.profile.Records++
-	p.rerun.see(r, len(p.profile.Inputs), p.profile.Records)
-	if n := p.profile.Records; n > lookAtAll && n%everyEight != 0 || n > lookOften && n%lookEvery != 0 {
-		return
-	}
-	p.profile.Looked++
-	for i := range p.profile.Inputs {
-		c := &p.profile.Inputs[i]
-		if v, ok := r.Input(i); ok {
-			c.observe(v, p.buf[:])
-		} else {
-			c.Absent++
+	if len(p.profile.Inputs) > 0 {
+		if first, _ := r.Input(0); p.rerun.wants(first) {
+			p.rerun.see(r, len(p.profile.Inputs))
 		}
 	}
-	if n := r.Cells(); n > 0 {
-		p.countCells(n)
-		return
+	if looksAt(p.profile.Records) {
+		p.look(r)
 	}
-	if p.onKey == nil {
-		p.onKey = p.key
-	}
-	r.Keys(p.onKey)
 }
 
-func (p *Profiler) countCells(n int) {
+// looksAt tells which records are looked at, so that it is the same for the same
+// payload.
+func looksAt(n int64) bool {
+	return n <= lookAtAll || n%lookEvery == 0 && n <= lookLess || n%(2*lookEvery) == 0
+}
+
+func (p *Profiler) look(r row) {
+	p.profile.Looked++
+	p.batch.take(r, len(p.profile.Inputs))
+	if n := r.Cells(); n > 0 {
+		if n != p.cells {
+			p.countCells()
+			p.cells = n
+		}
+		p.alike++
+	} else if n := p.profile.Records; n <= walkAll || n%walkEvery == 0 && p.walks {
+		p.profile.Walked++
+		if json := r.JSON(); len(json) <= batchBytes {
+			p.batch.takeDoc(json, n)
+		} else {
+			p.walk(json, n)
+		}
+	}
+	if p.batch.full() {
+		p.settle()
+	}
+}
+
+func (p *Profiler) countCells() {
+	if p.alike == 0 {
+		return
+	}
 	if p.profile.Cells == nil {
 		p.profile.Cells = make(map[int]int64, 1)
 	}
-	if _, known := p.profile.Cells[n]; known || len(p.profile.Cells) < maxCells {
-		p.profile.Cells[n]++
+	if _, known := p.profile.Cells[p.cells]; known || len(p.profile.Cells) < maxCells {
+		p.profile.Cells[p.cells] += p.alike
 	}
+	p.alike = 0
 }
 
-func (p *Profiler) key(path, typ string) bool {
-	if known := p.profile.Paths[path]; known != nil {
-		if known.last != p.profile.Records { // the elements of an array share a path
-			known.last = p.profile.Records
-			known.Records++
-		}
-		known.Types[typ]++
-		return true
-	}
-	if len(path) > maxName || len(p.profile.Paths) == maxPaths || !p.spend(len(path)) {
-		return true
-	}
-	if p.profile.Paths == nil {
-		p.profile.Paths = make(map[string]*Path)
-	}
-	p.profile.Paths[strings.Clone(path)] = &Path{Records: 1, last: p.profile.Records, Types: map[string]int64{strings.Clone(typ): 1}}
+func (p *Profiler) key(path string, typ record.Kind) bool {
+	p.keys.see(path, typ, p.spending)
 	return true
 }
-
-// rerun notices that the first records of a payload come once more one after the
-// other, as in a body that was sent twice. It looks at each record, but only at
-// its first value while nothing comes again.
-type rerun struct {
-	values [firstRecords]string
-	hashes [firstRecords]uint64
-	n, at  int
-	runs   int
-}
-
-const (
-	firstRecords = 8
-	fewRecords   = 3
-)
-
-func (f *rerun) see(r record, inputs int, nr int64) {
-	if inputs == 0 {
-		return
-	}
-	value, _ := r.Input(0)
-	if nr <= firstRecords && f.at == 0 && (f.n < fewRecords || value != f.values[0]) {
-		f.values[f.n], f.hashes[f.n] = strings.Clone(value[:min(len(value), maxSample)]), hashOfRecord(r, inputs)
-		f.n++
-		return
-	}
-	if value = value[:min(len(value), maxSample)]; value == f.values[f.at] && hashOfRecord(r, inputs) == f.hashes[f.at] {
-		if f.at++; f.at == f.n {
-			f.at, f.runs = 0, f.runs+1
-		}
-		return
-	}
-	f.at = 0
-}
-
-func hashOfRecord(r record, inputs int) (h uint64) {
-	for i := range min(inputs, firstRecords) {
-		v, _ := r.Input(i)
-		h = h*0x9e3779b97f4a7c15 ^ xxhash.Sum64String(v)
-	}
-	return h
-}
-
-// once tells whether the first records came exactly once more.
-func (f *rerun) once() bool { return f.n >= fewRecords && f.runs == 1 }
 
 // event counts a record that became an event.
 func (p *Profiler) event(e *event.Event) {
@@ -187,13 +185,12 @@ func (p *Profiler) event(e *event.Event) {
 		return
 	}
 	p.profile.Dated++
-	if p.profile.Dated <= maxTimed {
-		p.times.add(e)
+	p.times.add(e)
+	at := e.Time.Unix()
+	if !p.dated || at > p.newest {
+		p.dated, p.newest = true, at
 	}
-	if !p.dated || e.Time.After(p.newest) {
-		p.dated, p.newest = true, e.Time
-	}
-	if e.Time.Sub(p.arrived) > day {
+	if at-p.now > int64(day/time.Second) {
 		p.profile.Future++
 	}
 }
@@ -211,8 +208,9 @@ func (p *Profiler) reject(r *parse.Rejection) {
 		if p.profile.Reasons == nil {
 			p.profile.Reasons = make(map[string]Reason, 1)
 		}
-		known.First = cut(r.Reason, maxName)
+		p.profile.Reasons[strings.Clone(r.Field)] = Reason{1, cut(r.Reason, maxName)}
+		return
 	}
 	known.Count++
-	p.profile.Reasons[strings.Clone(r.Field)] = known
+	p.profile.Reasons[r.Field] = known
 }

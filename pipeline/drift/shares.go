@@ -148,12 +148,16 @@ func kindDoubt(base, now *Column) []float64 {
 	if f == nil || share(right, of) < ownShare {
 		return nil
 	}
-	return evidence(base.Doubt, f.of(now), now.Values, floorOf(right, of))
+	is := f.of(now)
+	if len(base.Doubt) == 0 && is == now.Values {
+		return nil // nothing speaks for it
+	}
+	return evidence(base.Doubt, is, now.Values, floorOf(right, of))
 }
 
 func missingDoubt(base, now *Column) []float64 {
 	n, m := base.Values+base.Empty+base.Absent, now.Values+now.Empty+now.Absent
-	if !now.Required || share(base.Values, n) < minFill {
+	if !now.Required || share(base.Values, n) < minFill || len(base.Missing) == 0 && now.Values == m {
 		return nil
 	}
 	return evidence(base.Missing, now.Values, m, floorOf(base.Values, n))
@@ -161,7 +165,7 @@ func missingDoubt(base, now *Column) []float64 {
 
 func rejectionDoubt(base, now *Profile) []float64 {
 	n, m := base.Events+base.Rejected, now.Events+now.Rejected
-	if share(base.Events, n) < minFill {
+	if share(base.Events, n) < minFill || len(base.Doubt) == 0 && now.Rejected == 0 {
 		return nil
 	}
 	return evidence(base.Doubt, now.Events, m, floorOf(base.Events, n))

@@ -31,46 +31,59 @@ var magics = []struct{ magic, name string }{
 // sniff tells the container by the first bytes of a payload, and shows some of a
 // foreign one.
 func sniff(head []byte, declared, charset string) (container, excerpt string) {
-	container, excerpt = containerOf(head, declared, charset)
+	container = containerOf(head, declared, charset)
 	if looksLike(declared, container) {
 		return declared, ""
 	}
-	return container, excerpt
+	switch container {
+	case containerHTML:
+		return container, title(textOf(head))
+	case containerXML, containerJSON:
+		return container, excerptOf(textOf(head))
+	}
+	return container, ""
 }
 
-func containerOf(head []byte, declared, charset string) (container, excerpt string) {
+// textOf is what follows a byte-order mark and space.
+func textOf(head []byte) []byte {
+	return bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
+}
+
+func containerOf(head []byte, declared, charset string) string {
 	wide := strings.HasPrefix(strings.ToLower(charset), "utf-16") ||
 		bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff"))
 	if wide {
-		return declared, ""
+		return declared
 	}
-	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	for _, m := range magics {
-		if bytes.HasPrefix(head, []byte(m.magic)) {
-			return m.name, ""
+		if strings.HasPrefix(string(head[:min(len(head), 8)]), m.magic) {
+			return m.name
 		}
 	}
 	if bytes.IndexByte(head, 0) >= 0 {
-		return containerBinary, ""
+		return containerBinary
 	}
-	head = bytes.TrimLeft(head, " \t\r\n")
+	head = textOf(head)
 	switch {
 	case len(head) == 0:
-		return containerEmpty, ""
+		return containerEmpty
 	case isHTML(head):
-		return containerHTML, title(head)
+		return containerHTML
 	case bytes.HasPrefix(head, []byte("<?xml")):
-		return containerXML, excerptOf(head)
+		return containerXML
 	case isJSON(head):
-		return containerJSON, excerptOf(head)
+		return containerJSON
 	}
-	return declared, ""
+	return declared
 }
 
 var htmlStarts = [][]byte{[]byte("<!doctype html"), []byte("<html"), []byte("<head"), []byte("<body"), []byte("<title"),
 	[]byte("<script"), []byte("<center>"), []byte("<h1")}
 
 func isHTML(head []byte) bool {
+	if head[0] != '<' {
+		return false
+	}
 	start := bytes.ToLower(head[:min(len(head), 1024)])
 	for bytes.HasPrefix(start, []byte("<!--")) {
 		_, after, ok := bytes.Cut(start, []byte("-->"))

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 const (
 	maxDated  = 64   // events whose times are remembered
+	maxTimed  = 512  // events that are looked at for their times
 	minDated  = 6    // events that came again, to say something of their times
 	minSteady = 24   // events that came again so far
 	steady    = 0.8  // share of them whose time stays, in a feed where it does
@@ -30,64 +32,83 @@ type Dated struct {
 // times samples events with their times: those with the smallest hashes, so that
 // the same indicators are in the sample of the next payload.
 type times struct {
-	list  [maxDated]Dated
-	twice [maxDated]bool // the key came with several times
-	n     int
+	list [maxTimed]Dated
+	n    int
 }
 
 func (t *times) add(e *event.Event) {
-	key := keyOf(e)
-	if t.n == maxDated && key >= t.list[maxDated-1].Key {
-		return
+	if t.n < maxTimed {
+		t.list[t.n] = Dated{keyOf(e), e.Time.Unix()}
+		t.n++
 	}
-	i, found := slices.BinarySearchFunc(t.list[:t.n], key, func(d Dated, key uint32) int { return int(int64(d.Key) - int64(key)) })
-	if found {
-		t.twice[i] = t.twice[i] || t.list[i].Unix != e.Time.Unix()
-		return
-	}
-	t.n = min(t.n+1, maxDated)
-	copy(t.list[i+1:t.n], t.list[i:])
-	copy(t.twice[i+1:t.n], t.twice[i:])
-	t.list[i], t.twice[i] = Dated{key, e.Time.Unix()}, false
 }
 
 // keyOf is a hash of what an event is about.
 func keyOf(e *event.Event) uint32 {
 	var h uint64
-	mix := func(s string) {
-		if s != "" {
-			h = (h ^ xxhash.Sum64String(s)) * 0x9e3779b97f4a7c15
-		}
-	}
 	if len(e.Address) > 0 {
 		b := e.Address[0].IP.As16()
-		h = (h ^ xxhash.Sum64(b[:])) * 0x9e3779b97f4a7c15
+		h = mix(h, xxhash.Sum64(b[:]))
 	}
-	mix(e.URL)
-	mix(e.FQDN)
-	mix(e.SHA256)
-	mix(e.SHA1)
-	mix(e.MD5)
+	for _, s := range [...]string{e.URL, e.FQDN, e.SHA256, e.SHA1, e.MD5} {
+		if s != "" {
+			h = mix(h, xxhash.Sum64String(s))
+		}
+	}
 	h += uint64(e.DPort.V)
 	return uint32(h >> 32)
 }
 
+func mix(h, one uint64) uint64 { return (h ^ one) * 0x9e3779b97f4a7c15 }
+
+// sample are the events with the smallest hashes, in their order, without those
+// that came with several times.
 func (t *times) sample() []Dated {
-	out := make([]Dated, 0, t.n)
+	limit := uint64(math.MaxUint32)
+	if t.n > 2*maxDated { // hashes are spread evenly: most of them are too large
+		limit = limit / uint64(t.n) * maxDated * 5 / 4
+	}
+	for {
+		out, seen := t.below(limit)
+		if seen == maxDated || limit >= math.MaxUint32 {
+			return out
+		}
+		limit *= 2
+	}
+}
+
+// below are those of the sample with hashes up to a limit, of so many that there are.
+func (t *times) below(limit uint64) (out []Dated, seen int) {
+	var buf [maxTimed]uint64
+	order := buf[:0] // the hash, and where it is
 	for i := range t.n {
-		if !t.twice[i] {
-			out = append(out, t.list[i])
+		if key := uint64(t.list[i].Key); key <= limit {
+			order = append(order, key<<32|uint64(i))
 		}
 	}
-	return out
+	slices.Sort(order)
+	out = make([]Dated, 0, min(len(order), maxDated))
+	for ; len(order) > 0 && seen < maxDated; seen++ {
+		one, twice := t.list[uint32(order[0])], false
+		for ; len(order) > 0 && uint32(order[0]>>32) == one.Key; order = order[1:] {
+			twice = twice || t.list[uint32(order[0])].Unix != one.Unix
+		}
+		if !twice {
+			out = append(out, one)
+		}
+	}
+	return out, seen
 }
 
 // again pairs the events of two samples and returns by how many seconds the times
 // of the second one are later.
 func again(a, b []Dated) (later []int64) {
-	for _, d := range b {
-		if i, found := slices.BinarySearchFunc(a, d.Key, func(d Dated, key uint32) int { return int(int64(d.Key) - int64(key)) }); found {
-			later = append(later, d.Unix-a[i].Unix)
+	for _, d := range b { // both are in the order of the keys
+		for len(a) > 0 && a[0].Key < d.Key {
+			a = a[1:]
+		}
+		if len(a) > 0 && a[0].Key == d.Key {
+			later = append(later, d.Unix-a[0].Unix)
 		}
 	}
 	return later

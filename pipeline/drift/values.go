@@ -199,13 +199,13 @@ func (c *comparison) widened(base, now *Column) {
 	if base.Values < minWiden && !c.once || now.Values < minNow {
 		return
 	}
-	was := own(base)
 	for i, name := range kindNames {
 		k := Kinds(1) << i
-		if k&(ASN|Port|CC|Int|Float|Bool|Text) != 0 || base.Kinds[i] > 0 || now.Kinds[i] < minAll ||
+		if now.Kinds[i] < minAll || base.Kinds[i] > 0 || k&(ASN|Port|CC|Int|Float|Bool|Text) != 0 ||
 			more(0, base.Values, now.Kinds[i], now.Values) > c.whole {
 			continue
 		}
+		was := own(base)
 		if was == nil || k == Timestamp && !hasField(now, timeFields) {
 			continue
 		}

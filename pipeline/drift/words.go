@@ -77,8 +77,12 @@ func (c *comparison) reportMarker(base, now *Column, t Frequent) {
 // isNull tells whether a value is one of those that stand for none in many feeds,
 // although it has the kind of the column.
 func isNull(value string) bool {
-	return slices.Contains([]string{"0", "0.0.0.0", "::", "-1", "1970-01-01", "1970-01-01 00:00:00", "1970-01-01T00:00:00Z", "0000-00-00 00:00:00",
-		"0000-00-00", "255.255.255.255"}, value)
+	switch value {
+	case "0", "0.0.0.0", "::", "-1", "1970-01-01", "1970-01-01 00:00:00", "1970-01-01T00:00:00Z", "0000-00-00 00:00:00",
+		"0000-00-00", "255.255.255.255":
+		return true
+	}
+	return false
 }
 
 // isNullWord tells whether people write a word for nothing.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weir-project/weir/pipeline/event"
+	"github.com/weir-project/weir/pipeline/parse/record"
 )
 
 func TestMapping(t *testing.T) {
@@ -292,8 +293,8 @@ func (o *observer) Record(r *Record) {
 		v, ok := r.Input(i)
 		line += fmt.Sprintf(" %s/%v/%s", v, ok, r.Kind(i))
 	}
-	r.Keys(func(path, typ string) bool {
-		line += " " + path + "=" + typ
+	r.Keys(func(path string, k record.Kind) bool {
+		line += " " + path + "=" + k.String()
 		return true
 	})
 	o.lines = append(o.lines, line)

@@ -28,12 +28,15 @@ func (r *Record) Kind(i int) string { return r.m.Values[i].Kind.String() }
 // Cells is how many cells the record has (CSV, text), 0 for JSON.
 func (r *Record) Cells() int { return len(r.m.Cells) }
 
-// Keys yields the leaf paths of a JSON record, each with its JSON type: a.b,
+// JSON is the text of a record that has paths, "" for cells of tables.
+func (r *Record) JSON() string { return r.m.JSON }
+
+// Keys yields the leaf paths of a JSON record, each with its kind: a.b,
 // tags[] for the elements of an array, so that a path may come several times. An
 // empty object or array is a leaf. The path is valid during the call.
-func (r *Record) Keys(yield func(path, typ string) bool) {
+func (r *Record) Keys(yield func(path string, k record.Kind) bool) {
 	if r.m.JSON == "" {
 		return
 	}
-	r.path = record.Leaves(r.m.JSON, r.path, func(path string, k record.Kind) bool { return yield(path, k.String()) })
+	r.path = record.Leaves(r.m.JSON, r.path, yield)
 }

@@ -239,7 +239,7 @@ func (t *trial) typed() {
 			continue
 		}
 		for name, typ := range types {
-			if path.Types[name] == 0 || path.Types["string"] > 0 {
+			if path.Types.Of(name) == 0 || path.Types.Of("string") > 0 {
 				continue
 			}
 			if typ == v1alpha1.ExtraNumber && t.whole(r.From[0]) {

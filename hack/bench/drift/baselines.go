@@ -12,6 +12,7 @@ import (
 
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/parse/record"
 )
 
 // What is usual: each is implemented as its users do, with its usual settings.
@@ -84,7 +85,7 @@ func (o *observer) Record(r *parse.Record) {
 	if n := r.Cells(); n > 0 {
 		o.cells[n] = true
 	}
-	r.Keys(func(path, _ string) bool {
+	r.Keys(func(path string, _ record.Kind) bool {
 		if !o.keys[path] {
 			o.keys[strings.Clone(path)] = true
 		}

@@ -24,6 +24,7 @@ type options struct {
 	one               string
 	tune, verbose     bool
 	norepair, nospeed bool
+	speed             bool
 }
 
 func main() {
@@ -40,6 +41,7 @@ func main() {
 	flag.BoolVar(&o.verbose, "v", false, "list what is missed, wrong, or a false alarm")
 	flag.BoolVar(&o.norepair, "norepair", false, "search for no repairs")
 	flag.BoolVar(&o.nospeed, "nospeed", false, "do not measure the costs")
+	flag.BoolVar(&o.speed, "speed", false, "only measure the costs, and list them by feed")
 	flag.Parse()
 	if err := bench(&o); err != nil {
 		fmt.Fprintln(os.Stderr, "drift:", err)
@@ -60,10 +62,14 @@ func bench(o *options) error {
 	}
 	var out outcome
 	var err error
-	if !o.nospeed {
-		if out.Cost, err = measureCost(); err != nil {
+	if !o.nospeed || o.speed {
+		if out.Cost, err = measureCost(o.archetype); err != nil {
 			return err
 		}
+	}
+	if o.speed {
+		out.Cost.write(os.Stdout, true)
+		return nil
 	}
 	if out.Results, err = trials(o); err != nil {
 		return err

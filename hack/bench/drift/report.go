@@ -39,10 +39,8 @@ func report(w io.Writer, o *outcome, verbose bool) {
 	reportYears(w, o.Years)
 	reportBaselines(w, s, o.Years)
 	reportClasses(w, s)
-	if c := o.Cost; c != nil {
-		fmt.Fprintf(w, "\ncost: %.2f times plain parsing (%.2f below 100 records, %.2f above), %.2f of it without judging; %s instead of %s a payload\n",
-			c.Ratio, c.Small, c.Large, c.Profiled, c.Watch, c.Parse)
-		fmt.Fprintf(w, "state of a feed: median %d bytes, most %d\n", c.Median, c.Most)
+	if o.Cost != nil {
+		o.Cost.write(w, verbose)
 	}
 	if verbose {
 		reportCases(w, o)

@@ -157,7 +157,7 @@ func (s Segment) append(b []byte) []byte {
 
 // appendKey appends a member's name to a path.
 func appendKey(b []byte, key string) []byte {
-	if key == "" || key == "*" || key[0] == '$' || strings.ContainsAny(key, ".[]\"") {
+	if key == "" || key == "*" || key[0] == '$' || special(key) {
 		b = append(b, '[')
 		b = strconv.AppendQuote(b, key)
 		return append(b, ']')
@@ -166,6 +166,17 @@ func appendKey(b []byte, key string) []byte {
 		b = append(b, '.')
 	}
 	return append(b, key...)
+}
+
+// special tells whether a key has characters that mean something in paths.
+func special(key string) bool {
+	for i := range len(key) {
+		switch key[i] {
+		case '.', '[', ']', '"':
+			return true
+		}
+	}
+	return false
 }
 
 // Has reports whether p has a segment of the kind.

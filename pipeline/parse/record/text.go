@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -20,7 +21,8 @@ func stringEnd(b []byte, i int) (end int, escaped bool) {
 		for i+8 <= len(b) {
 			v := binary.LittleEndian.Uint64(b[i:])
 			q, e := v^ones*'"', v^ones*'\\'
-			if ((q-ones)&^q|(e-ones)&^e)&highs != 0 {
+			if found := ((q-ones)&^q | (e-ones)&^e) & highs; found != 0 {
+				i += bits.TrailingZeros64(found) / 8
 				break
 			}
 			i += 8
