@@ -200,6 +200,11 @@ func classify(s string, buf []byte) (kinds Kinds, layout []byte) {
 	if k, layout := obvious(s); k != 0 {
 		return k, layout
 	}
+	return closely(s, buf)
+}
+
+// closely is classify for what is not obvious, of at most maxKindBytes.
+func closely(s string, buf []byte) (kinds Kinds, layout []byte) {
 	sh := shapeOf(s)
 	if sh.only(cDigit) {
 		return digits(s, buf)
