@@ -237,7 +237,7 @@ var isoLayout = []byte(layoutISO)
 func obvious(s string) (kinds Kinds, layout []byte) {
 	switch c := s[0]; {
 	case c == 'h':
-		if (strings.HasPrefix(s, "http://") && len(s) > 7 || strings.HasPrefix(s, "https://") && len(s) > 8) && !spaced(s) {
+		if isHTTP(s) {
 			return URL, nil
 		}
 	case c < '0' || c > '9' || len(s) < 7 || len(s) > maxLayout:
@@ -251,6 +251,12 @@ func obvious(s string) (kinds Kinds, layout []byte) {
 		}
 	}
 	return 0, nil
+}
+
+func isHTTP(s string) bool {
+	rest, ok := strings.CutPrefix(s, "http")
+	rest = strings.TrimPrefix(rest, "s")
+	return ok && len(rest) > 3 && rest[:3] == "://" && !spaced(s)
 }
 
 // spaced tells whether there is a space or an end of a line.
