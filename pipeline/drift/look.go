@@ -28,8 +28,11 @@ type look struct {
 
 // observe counts one value. Of several in one the first is looked at.
 func (c *Column) observe(value string, l *look, s *scratch) {
+	whole := value
 	if !l.raw {
-		value = c.clean(value)
+		if value = c.clean(value); value != "" && len(value) < len(whole) {
+			c.list(whole)
+		}
 	}
 	trimmed := trimSpace(value)
 	if trimmed == "" {
@@ -45,6 +48,9 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 	}
 	k, layout := classify(trimmed, s.layout[:0])
 	l.count(c, k)
+	if k == Text && len(value) == len(whole) {
+		c.list(value)
+	}
 	switch {
 	case k&Timestamp == 0:
 	case len(layout) > 0 && &layout[0] == &isoLayout[0]:
