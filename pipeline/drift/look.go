@@ -28,11 +28,8 @@ type look struct {
 
 // observe counts one value. Of several in one the first is looked at.
 func (c *Column) observe(value string, l *look, s *scratch) {
-	whole := value
 	if !l.raw {
-		if value = c.clean(value); value != "" && len(value) < len(whole) {
-			c.list(whole)
-		}
+		value = c.clean(value)
 	}
 	trimmed := trimSpace(value)
 	if trimmed == "" {
@@ -48,7 +45,7 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 	}
 	k, layout := classify(trimmed, s.layout[:0])
 	l.count(c, k)
-	if k == Text && len(value) == len(whole) {
+	if k == Text {
 		c.list(value)
 	}
 	switch {
@@ -132,7 +129,7 @@ func (c *Column) clean(value string) string {
 
 // split is the first part of a value that the rules take apart.
 func (c *Column) split(value string) string {
-	split := false
+	split, whole := false, value
 	for _, separator := range c.separators {
 		var found bool
 		value, _, found = strings.Cut(value, separator)
@@ -141,6 +138,7 @@ func (c *Column) split(value string) string {
 	switch {
 	case split:
 		c.Split++
+		c.list(whole)
 	case strings.ContainsAny(value, ",;|"):
 		c.Unsplit++
 	}
