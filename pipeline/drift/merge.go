@@ -129,9 +129,7 @@ func merge(base, now *Column, fresh float64) Column {
 	switch {
 	case base.Anchor == nil:
 		m.anchor(nil, &m, fresh)
-	case len(m.Doubt) == 0 || base.Anchor.fresh() < young && doubt(m.Doubt) < doubted/2:
-		// What is in doubt is not learned, but for a start: the first payload may have
-		// been better than others.
+	case len(m.Doubt) == 0: // what is in doubt is not learned
 		m.anchor(base.Anchor, now, fresh)
 	default:
 		m.Anchor = base.Anchor
@@ -142,11 +140,8 @@ func merge(base, now *Column, fresh float64) Column {
 // maxUnseen is how many records without a value make it usual that there is none.
 const maxUnseen = 2048
 
-// anchored is how many values make an anchor; of less than young it may be wrong.
-const (
-	anchored = 1024
-	young    = 128
-)
+// anchored is how many values make an anchor.
+const anchored = 1024
 
 // anchor keeps what a column was at first. It stops learning after some values, so
 // that it stays where it is while the baseline moves on.
