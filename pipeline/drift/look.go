@@ -45,6 +45,9 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 	}
 	k, layout := classify(trimmed, s.layout[:0])
 	l.count(c, k)
+	if k == Text {
+		c.list(value)
+	}
 	switch {
 	case k&Timestamp == 0:
 	case len(layout) > 0 && &layout[0] == &isoLayout[0]:
@@ -126,7 +129,7 @@ func (c *Column) clean(value string) string {
 
 // split is the first part of a value that the rules take apart.
 func (c *Column) split(value string) string {
-	split := false
+	split, whole := false, value
 	for _, separator := range c.separators {
 		var found bool
 		value, _, found = strings.Cut(value, separator)
@@ -135,6 +138,7 @@ func (c *Column) split(value string) string {
 	switch {
 	case split:
 		c.Split++
+		c.list(whole)
 	case strings.ContainsAny(value, ",;|"):
 		c.Unsplit++
 	}
