@@ -87,6 +87,14 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 			drift.ClassDegraded,
 		},
 		{
+			"a word for nothing in a few records", twoAddresses, []string{table(200), table(200)}, table(9) + rows(2, "$t,$a,198.51.100.$i,CVE-2024-$p,n/a"),
+			drift.CodeMarker, `Column "state" has "n/a" in 2 of 11 values; it never had, and it seems to stand for no value.`, drift.ClassDegraded,
+		},
+		{
+			"another word in a few records", twoAddresses, []string{table(100)}, table(9) + rows(2, "$t,$a,198.51.100.$i,CVE-2024-$p,parked"),
+			drift.CodeWordAdded, `Column "state" has a new value: "parked", in 2 of 11 values.`, drift.ClassAdditive,
+		},
+		{
 			"some values are malformed", withHeader, []string{header + rows(200, "$t,$a,$p,online,$m")},
 			header + rows(100, "$t,$a,$p,online,$m") + rows(20, "$t,192.0.2.$i.1,$p,online,$m"),
 			drift.CodeKindShare, `Column "dst_ip" held ipv4 in 132 of 132 values; now 20 of 120 are something else ("192.0.2.17.1", for example).`, drift.ClassDegraded,

@@ -69,7 +69,7 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 
 // list counts a value among the frequent ones.
 func (l *look) list(value string, h uint64, k Kinds) {
-	if k&^l.passed == 0 && !isNull(value) {
+	if k&^l.passed == 0 && !MayBeNothing(value) {
 		l.tally.usual++
 		return
 	}

@@ -79,7 +79,7 @@ func (t *tally) add(value string, h uint64, k Kinds) (passed Kinds) {
 			return t.passed
 		}
 	}
-	if t.n == maxTop && t.pass(k) && !isNull(value) {
+	if t.n == maxTop && t.pass(k) && !MayBeNothing(value) {
 		t.usual++
 		return t.passed
 	}
@@ -119,7 +119,7 @@ func (t *tally) pass(k Kinds) bool {
 	}
 	t.passed = k
 	t.keep(func(i int) bool {
-		if t.kinds[i]&^k != 0 || isNull(string(t.text[i][:t.size[i]])) {
+		if t.kinds[i]&^k != 0 || MayBeNothing(string(t.text[i][:t.size[i]])) {
 			return true
 		}
 		t.usual += t.count[i]
