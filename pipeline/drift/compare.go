@@ -24,6 +24,7 @@ const (
 	CodeHeaderMissing   = "header-missing"
 	CodeDelimiter       = "delimiter-changed"
 	CodeCellsMissing    = "cells-missing"
+	CodeCellsMore       = "cells-more" // some rows have more cells than any had
 	CodePathMissing     = "path-missing"
 	CodePathMoved       = "path-moved"
 	CodePathType        = "path-type"
@@ -87,6 +88,7 @@ var checks = []check{
 	{"paths", checkPaths},
 	{"readable", checkReadable},
 	{"twins", checkTwins},
+	{"cells", checkCells},
 	{"markers", checkMarkers},
 	{"kinds", checkKinds},
 	{"words", checkWords},
@@ -108,6 +110,8 @@ type comparison struct {
 	once           bool
 	// rejectionsExplained: a finding says why records were rejected.
 	rejectionsExplained bool
+	// slipped is how many rows have their values in the wrong columns.
+	slipped int64
 }
 
 // Compare explains how a payload differs from the baseline: breaking findings
@@ -208,6 +212,7 @@ var codeClass = map[string]string{
 	CodeTruncated:       ClassDegraded,
 	CodeRepeated:        ClassDegraded,
 	CodeRejections:      ClassDegraded,
+	CodeCellsMore:       ClassDegraded,
 	CodeKindShare:       ClassDegraded,
 	CodeMissing:         ClassDegraded,
 	CodeMarker:          ClassDegraded,
@@ -248,7 +253,7 @@ func Classify(findings []status.Finding) string {
 func Hard(findings []status.Finding) bool {
 	return slices.ContainsFunc(findings, func(f status.Finding) bool {
 		switch f.Code {
-		case CodeContainer, CodeUnreadable, CodeDelimiter, CodeHeaderMissing:
+		case CodeContainer, CodeUnreadable, CodeDelimiter, CodeHeaderMissing, CodeErrorBody:
 			return true
 		}
 		return false

@@ -81,6 +81,7 @@ func (p *Profiler) Profile() *Profile {
 	if p.dated {
 		p.profile.Newest = p.now - p.newest
 	}
+	p.profile.Lead = lead(p.head[:min(p.headLen, maxHead)])
 	if p.profile.Events == 0 || p.profile.Records <= hardly || !p.profile.anyValue() {
 		p.profile.Head = p.said()
 	}
