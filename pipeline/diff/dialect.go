@@ -81,11 +81,22 @@ func (c *comparison) csvCauses(old, new *v1alpha1.CSVSpec, hard adder) {
 		hard(CodeComments, "", orNone(old.Comment), new.Comment, "There are comment lines now, that begin with %q; the first is %q.",
 			new.Comment, cut(c.is.Preamble[0], 80))
 	}
-	if old.SkipLines != new.SkipLines {
+	if c.read(old).SkipLines != new.SkipLines && old.SkipLines != new.SkipLines {
 		first := firstLine(c.new.Data, "")
 		hard(CodeComments, "", lines(int(old.SkipLines)), lines(int(new.SkipLines)), "There is something above the header now: %q.", first)
 	}
-	c.headerCause(c.headerOf(old), c.headerOf(new), hard)
+	if c.headerOf(c.read(old)) != c.headerOf(new) {
+		c.headerCause(c.headerOf(old), c.headerOf(new), hard)
+	}
+}
+
+// read is the dialect in which the old payload would be read as the new one is: a
+// Parser may pass over a header that both have. old if that is not known.
+func (c *comparison) read(old *v1alpha1.CSVSpec) *v1alpha1.CSVSpec {
+	if c.was == nil || c.was.Spec.Input.CSV == nil {
+		return old
+	}
+	return c.was.Spec.Input.CSV
 }
 
 // Where the names of the columns are.

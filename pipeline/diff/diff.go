@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -53,6 +54,8 @@ type Result struct {
 	// Mended what comes of it, nil if no patch is needed.
 	Spec, Mended *v1alpha1.ParserSpec
 
+	// given: somebody gave the Parser.
+	given bool
 	// events and rejected are what Spec makes of the new payload.
 	events, rejected int64
 }
@@ -77,8 +80,9 @@ type comparison struct {
 // Compare compares two payloads. An error is about the old payload, the Parser or
 // ctx; that the new payload is unreadable is a finding.
 func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error) {
+	old, new, gone := inside(old, new, o)
 	c := &comparison{old: old, new: new, given: o.Spec != nil, spec: o.Spec}
-	r := &Result{Findings: []status.Finding{}}
+	r := &Result{Findings: []status.Finding{}, given: c.given}
 	was, err := infer.ReadingOf(sample(old))
 	switch {
 	case err == nil:
@@ -90,6 +94,9 @@ func Compare(ctx context.Context, old, new *Payload, o Options) (*Result, error)
 		c.spec = whole(c.was)
 	}
 	r.Spec = c.spec
+	if gone != nil {
+		return r.finish([]status.Finding{*gone}), nil
+	}
 	var packing []status.Finding
 	if f := packed(old, new); f != nil {
 		packing = append(packing, *f)
@@ -186,7 +193,12 @@ func (c *comparison) compare(ctx context.Context) ([]status.Finding, error) {
 		}
 		return found, err
 	}
-	if c.now.Events == 0 && c.base.Events > 0 && !drift.Breaking(found) && !c.retired(found) {
+	if !c.given { // which field a column might fill is nothing to the reader of a column
+		found = slices.DeleteFunc(found, func(f status.Finding) bool {
+			return f.Code == drift.CodeRejections && slices.ContainsFunc(found, func(g status.Finding) bool { return g.Code == drift.CodeWidened && g.Path == f.Path })
+		})
+	}
+	if c.now.Events == 0 && c.base.Events > 0 && !drift.Breaking(found) && !c.over(found) {
 		found = append(found, c.nothing())
 	}
 	if f := c.headed(); f != nil {
@@ -338,10 +350,16 @@ func why(p *drift.Profile) string {
 	return field + ": " + p.Reasons[field].First
 }
 
+// ofRules is what findings say of the rules of a Parser, for where there is none.
+var ofRules = regexp.MustCompile(`; it fills [\w., ]*\w|; no rule uses (it|them)( yet)?|; the Parser does not read them`)
+
 // finish sorts the findings, the breaking ones first, and judges the whole.
 func (r *Result) finish(found []status.Finding) *Result {
 	for i := range found {
 		f := &found[i]
+		if !r.given {
+			f.Sentence = ofRules.ReplaceAllString(f.Sentence, "")
+		}
 		for _, text := range []*string{&f.Path, &f.Before, &f.After, &f.Sentence} {
 			*text = strings.ToValidUTF8(*text, "\uFFFD")
 		}

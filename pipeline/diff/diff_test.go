@@ -120,8 +120,8 @@ var transitions = []transition{
 	{"CSV becomes JSON", c2Head + rows(c2Row, 1, 9), kevHead + rows(kevRow, 1, 5) + kevTail, hard, true, drift.CodeContainer, ""},
 	{"HTML page instead of a list", rows("192.0.2.{n}\n", 1, 9), "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>\n", hard, true, drift.CodeContainer, ""},
 	{"HTML page instead of CSV", c2Head + rows(c2Row, 1, 9), "<html><head><title>404 Not Found</title></head><body>nginx</body></html>\n", hard, true, drift.CodeContainer, ""},
-	{"JSON error instead of a list", rows("192.0.2.{n}\n", 1, 9), `{"error":"Unauthorized: an Auth-Key is required"}`, hard, true, drift.CodeContainer, ""},
-	{"JSON error instead of CSV", c2Head + rows(c2Row, 1, 9), `{"query_status":"unknown_auth_key"}`, hard, true, drift.CodeContainer, ""},
+	{"JSON error instead of a list", rows("192.0.2.{n}\n", 1, 9), `{"error":"Unauthorized: an Auth-Key is required"}`, hard, true, drift.CodeErrorBody, ""},
+	{"JSON error instead of CSV", c2Head + rows(c2Row, 1, 9), `{"query_status":"unknown_auth_key"}`, hard, true, drift.CodeErrorBody, ""},
 	{"JSON error instead of JSON", kevHead + rows(kevRow, 1, 5) + kevTail, `{"error":"rate limit exceeded","code":402}`, hard, true, "*", "*"},
 	{"key added to JSON", kevHead + rows(kevRow, 1, 8) + kevTail, kevHead + rows(strings.Replace(kevRow, "},", `,"knownRansomwareCampaignUse":"Unknown"},`, 1), 1, 8) + kevTail,
 		drift.ClassAdditive, false, drift.CodePathAdded, "knownRansomwareCampaignUse"},
@@ -276,6 +276,32 @@ func TestAFeedThatIsOverIsRetired(t *testing.T) {
 	r := compared(t, "# list\n"+rows("192.0.2.{n}\n", 1, 9), "# list\n# This list is deprecated and no longer updated.\n")
 	if r.Class != drift.ClassRetired || !r.Breaking || r.Repair != nil {
 		t.Errorf("%+v", r)
+	}
+}
+
+func letter(attachment string) string {
+	head := "From: reports@example.org\nTo: soc@example.org\nSubject: report\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nSee https://example.org/report\n"
+	if attachment != "" {
+		head += "--b\nContent-Type: text/csv\nContent-Disposition: attachment; filename=report.csv\n\n" + attachment
+	}
+	return head + "--b--\n"
+}
+
+func TestOfMailsTheAttachmentsAreCompared(t *testing.T) {
+	old := letter(c2Head + rows(c2Row, 1, 9))
+	r := compared(t, old, letter("first_seen,address,port,malware\n"+rows(c2Row, 1, 9)))
+	if r.Class != silent || r.Findings[0].Path != "ip" || r.Repair == nil {
+		t.Errorf("a column of the attachment was renamed: %+v", r)
+	}
+	r = compared(t, old, letter(""))
+	if r.Class != hard || r.Findings[0].Sentence != "The mail has no attachment any more." || r.Repair != nil {
+		t.Errorf("a mail without attachment: %+v", r)
+	}
+	reader := &v1alpha1.ParserSpec{Input: v1alpha1.InputSpec{Mail: &v1alpha1.MailSpec{}}, Constants: map[string]string{"category": "other"},
+		Mapping: []v1alpha1.MappingRule{{Field: "name", From: []string{"subject"}}}}
+	r, err := Compare(context.Background(), open(t, old), open(t, letter("x\n")), Options{Spec: reader})
+	if err != nil || r.Breaking {
+		t.Errorf("a Parser of mails reads the mails: %v, %+v", err, r)
 	}
 }
 

@@ -22,7 +22,7 @@ func (c *comparison) explain(ctx context.Context, found []status.Finding) ([]sta
 	if f := c.whole(found); f != nil {
 		return append([]status.Finding{*f}, c.surface()...), nil
 	}
-	if c.retired(found) || c.is == nil || !repair.Related(&c.spec.Input, &c.is.Spec.Input) {
+	if c.over(found) || c.is == nil || !repair.Related(&c.spec.Input, &c.is.Spec.Input) {
 		return asFound()
 	}
 	causes := c.causes(&c.spec.Input, &c.is.Spec.Input)
@@ -45,10 +45,12 @@ func (c *comparison) explain(ctx context.Context, found []status.Finding) ([]sta
 // whole is the one finding that explains everything, nil if there is none.
 func (c *comparison) whole(found []status.Finding) *status.Finding {
 	switch {
+	case c.over(found):
+		return nil
 	case c.alone && c.now.Unreadable != "":
 		f := c.noList()
 		return &f
-	case c.retired(found) || c.is == nil:
+	case c.is == nil:
 		return nil
 	case !repair.Related(&c.spec.Input, &c.is.Spec.Input):
 		if !c.isForeign(found) {
@@ -140,8 +142,10 @@ func weight(found []status.Finding) int {
 	return n
 }
 
-func (c *comparison) retired(found []status.Finding) bool {
-	return slices.ContainsFunc(found, func(f status.Finding) bool { return drift.ClassOf(&f) == drift.ClassRetired })
+// over tells whether the publisher says that there is nothing to read, or why it is
+// refused.
+func (c *comparison) over(found []status.Finding) bool {
+	return slices.ContainsFunc(found, func(f status.Finding) bool { return f.Code == drift.CodeRetired || f.Code == drift.CodeErrorBody })
 }
 
 // isForeign tells whether the payload is in another format altogether: its reader
@@ -159,11 +163,14 @@ func (c *comparison) foreign() status.Finding {
 	before, after := describe(&c.spec.Input), describe(&c.is.Spec.Input)
 	f := status.Finding{Code: drift.CodeContainer, Class: drift.ClassBreakingHard, Breaking: true, Before: before, After: after,
 		Sentence: fmt.Sprintf("The payload was %s and is %s now.", before, after)}
-	if names := c.is.Columns; len(names) > 0 && c.is.Confidence >= 0.5 {
+	if names := slices.DeleteFunc(slices.Clone(c.is.Columns), madeUp); len(names) > 0 && c.is.Confidence >= 0.5 {
 		f.Sentence = strings.TrimSuffix(f.Sentence, ".") + fmt.Sprintf(", with %s.", list(names))
 	}
 	return f
 }
+
+// madeUp tells whether a column has no name of its own.
+func madeUp(name string) bool { return name == "line" || strings.HasPrefix(name, "column_") }
 
 // describe names a format for people.
 func describe(in *v1alpha1.InputSpec) string {

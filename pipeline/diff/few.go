@@ -3,6 +3,7 @@ package diff
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/status"
@@ -65,8 +66,7 @@ func (c *comparison) restate(f *status.Finding) {
 	case drift.CodePathMissing:
 		f.Sentence = fmt.Sprintf("%q is in none of %s now; it was in all of %d.", f.Path, records(c.now.Looked), c.base.Looked)
 	case drift.CodeLayout:
-		f.Sentence = fmt.Sprintf("Column %q had times in the layout %s and has all of them in %s now: %s became %s, for example.", f.Path,
-			layoutOf(was), layoutOf(is), firstSample(was), firstSample(is))
+		f.Sentence = fmt.Sprintf("Column %q had times like %s and has all of them like %s now.", f.Path, firstTime(was), firstTime(is))
 	}
 }
 
@@ -77,11 +77,17 @@ func layoutOf(c *drift.Column) string {
 	return "none"
 }
 
-func firstSample(c *drift.Column) string {
+// firstTime shows a time; of numbers it tells the unit, too.
+func firstTime(c *drift.Column) string {
+	layout := layoutOf(c)
 	if len(c.Samples) == 0 {
-		return "it"
+		return layout
 	}
-	return fmt.Sprintf("%q", cut(c.Samples[0], 64))
+	shown := fmt.Sprintf("%q", cut(c.Samples[0], 64))
+	if strings.HasPrefix(layout, "unix") {
+		shown += " (" + layout + ")"
+	}
+	return shown
 }
 
 func columnOf(p *drift.Profile, name string) *drift.Column {

@@ -23,24 +23,28 @@ func (c *comparison) kinds(found []status.Finding) []status.Finding {
 		if was == nil || was.Values < leastValues || is.Values < leastValues {
 			continue
 		}
-		at := slices.IndexFunc(found, func(f status.Finding) bool { return f.Path == is.Name })
-		if at >= 0 && found[at].Code != drift.CodeRetyped && found[at].Code != drift.CodeKindShare {
-			continue
+		found = c.kindsOf(was, is, found)
+	}
+	return found
+}
+
+func (c *comparison) kindsOf(was, is *drift.Column, found []status.Finding) []status.Finding {
+	at := slices.IndexFunc(found, func(f status.Finding) bool { return f.Path == is.Name })
+	var f *status.Finding
+	switch {
+	case at < 0:
+		for _, look := range []func(was, is *drift.Column) *status.Finding{marked, widened, c.rewritten} {
+			if f = look(was, is); f != nil {
+				return append(found, *f)
+			}
 		}
-		f := marked(was, is)
-		if f == nil && at < 0 {
-			f = widened(was, is)
-		}
-		if f == nil && at < 0 {
-			f = c.rewritten(was, is)
-		}
-		switch {
-		case f == nil:
-		case at >= 0: // what is left is of the old kind
-			found[at] = *f
-		default:
-			found = append(found, *f)
-		}
+	case found[at].Code == drift.CodeWidened && !c.given:
+		f = c.respelled(was, is)
+	case found[at].Code == drift.CodeRetyped || found[at].Code == drift.CodeKindShare:
+		f = marked(was, is) // what is left is of the old kind
+	}
+	if f != nil {
+		found[at] = *f
 	}
 	return found
 }

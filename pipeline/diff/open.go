@@ -28,6 +28,8 @@ type Payload struct {
 	// Members of the archive, 0 if it was none; Data is of the largest.
 	Members int
 	Meta    parse.Meta
+
+	attached *Payload // what a mail brings
 }
 
 // Open reads a payload and unpacks it. name is that of its file.
@@ -43,6 +45,7 @@ func Open(ctx context.Context, name string, r io.Reader) (*Payload, error) {
 		TLP: event.TLPAmber, Restriction: event.RestrictionNeedToKnow}}
 	if p.Packed == "" {
 		p.Data, p.Truncated = file[:min(len(file), MaxBytes)], len(file) > MaxBytes
+		p.attached = attached(ctx, file)
 		return p, nil
 	}
 	members, err := collect.SampleBytes(ctx, name, bytes.NewReader(file), MaxBytes)

@@ -57,6 +57,9 @@ func (c *comparison) surface() (out []status.Finding) {
 			cosmetic(CodeQuoting, a, b, "Quotes were around %s and are around %s now.", a, b)
 		}
 	}
+	if before, after := c.recased(); before != "" {
+		cosmetic(CodeHeader, before, after, "The names of the columns are in other letters: %q was %q. Readers that mind case do not find them.", after, before)
+	}
 	out = append(out, c.comments()...)
 	if a, b := c.charset(), c.is.Charset; a != b {
 		class := drift.ClassCosmetic
@@ -69,6 +72,21 @@ func (c *comparison) surface() (out []status.Finding) {
 	return out
 }
 
+// recased finds a column whose name differs in case alone.
+func (c *comparison) recased() (before, after string) {
+	for _, after := range c.is.Names {
+		if slices.Contains(c.was.Names, after) {
+			continue
+		}
+		for _, before := range c.was.Names {
+			if strings.EqualFold(before, after) && !slices.Contains(c.is.Names, before) {
+				return before, after
+			}
+		}
+	}
+	return "", ""
+}
+
 // comments compares the lines that are no data. One that the old reader takes for
 // data is a record that it rejects.
 func (c *comparison) comments() []status.Finding {
@@ -76,7 +94,10 @@ func (c *comparison) comments() []status.Finding {
 	f := status.Finding{Code: CodeComments, Class: drift.ClassCosmetic, Before: lines(a), After: lines(b)}
 	switch {
 	case c.was.Comment == c.is.Comment && a != b:
-		f.Sentence = fmt.Sprintf("There were %s of comments before the data and there are %s now.", lines(a), lines(b))
+		f.Sentence = fmt.Sprintf("Before the data there were %s of comments, and now there are %s.", lines(a), lines(b))
+		if a == 1 {
+			f.Sentence = fmt.Sprintf("Before the data there was %s of comments, and now there are %s.", lines(a), lines(b))
+		}
 	case c.was.Comment != c.is.Comment && len(c.is.Comments) > 0 && (c.given || c.was.Comment == "" || len(c.was.Comments) > 0):
 		f.Before, f.After = orNone(c.was.Comment), c.is.Comment
 		f.Sentence = fmt.Sprintf("There are comments that begin with %q now, for example %q.", c.is.Comment, cut(c.is.Comments[0], 80))
@@ -219,6 +240,7 @@ func (c *comparison) shifted(found []status.Finding) []status.Finding {
 			f.Breaking, f.Class = false, drift.ClassCosmetic
 		case f.Code == drift.CodeHeaderReordered:
 			f.Breaking, f.Class = true, drift.ClassBreakingSilent
+			f.Sentence = strings.TrimSuffix(f.Sentence, "They are read by name.") + "Readers take them by position."
 		case f.Code == drift.CodeColumnAdded && positional && c.now.Named && c.moves(f.Path):
 			f.Code, f.Breaking, f.Class = drift.CodeColumnInserted, true, drift.ClassBreakingSilent
 			f.Sentence = fmt.Sprintf("Column %q was inserted: what is read by position moves to the right from position %d on.", f.Path,

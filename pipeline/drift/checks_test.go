@@ -69,6 +69,22 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 			drift.CodeErrorBody, `There is an error message instead of data`, drift.ClassBreakingHard,
 		},
 		{
+			"a licence is needed", bareLines, []string{rows(40, "$a")}, "##\n## This feed requires a commercial license\n##\n",
+			drift.CodeErrorBody, `There is an error message instead of data: "This feed requires a commercial license".`, drift.ClassBreakingHard,
+		},
+		{
+			"terms of use, as always, and an empty list", bareLines, []string{"# commercial use requires a license\n" + rows(40, "$a")}, "# commercial use requires a license\n",
+			"", "", "",
+		},
+		{
+			"a sentence where the header was", withHeader, []string{header + rows(40, "$t,$a,$p,online,$m")}, "Invalid license key\n",
+			drift.CodeErrorBody, `There is an error message instead of data: "Invalid license key".`, drift.ClassBreakingHard,
+		},
+		{
+			"an error of a storage in XML", withHeader, []string{header + rows(40, "$t,$a,$p,online,$m")}, `<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>`,
+			drift.CodeErrorBody, `There is an error message instead of data: "<Error><Code>AccessDenied</Code></Error>".`, drift.ClassBreakingHard,
+		},
+		{
 			"the end of JSON is missing", jsonRecords, []string{items(40, jsonItem)}, items(40, jsonItem)[:2000],
 			drift.CodeTruncated, `The end of the payload is missing after `, drift.ClassDegraded,
 		},
@@ -83,7 +99,7 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 		{
 			"another word for nothing", withHeader, []string{header + rows(200, "$t,$a,$p,online,$m")},
 			header + rows(100, "$t,$a,$p,online,$m") + rows(20, "$t,NXDOMAIN,$p,online,$m"),
-			drift.CodeMarker, `Column "dst_ip" has "NXDOMAIN" in 20 of 120 values; it never had, and it seems to stand for no value. List it under nulls.`,
+			drift.CodeMarker, `Column "dst_ip" has "NXDOMAIN" in at least 20 of 120 values; it never had, and it seems to stand for no value. List it under nulls.`,
 			drift.ClassDegraded,
 		},
 		{
@@ -102,7 +118,19 @@ func TestWhatIsWrongWithPartOfAPayloadIsNamed(t *testing.T) {
 		{
 			"some rows have a cell too many", withHeader, []string{header + rows(400, "$t,$a,$p,online,$m")},
 			header + rows(100, "$t,$a,$p,online,$m") + rows(9, "$t,$a,$p,on,line,$m"),
-			drift.CodeRejections, `9 of 109 records cannot become events, 0 of 400 could not before`, drift.ClassDegraded,
+			drift.CodeRejections, `9 of 109 records cannot become events (before: 0 of 400); the reason is: the row has 6 cells, the header has 5.`, drift.ClassDegraded,
+		},
+		{
+			"the delimiter in a few values, without a header", twoAddresses, []string{table(100)}, table(80) + rows(4, "$t,$a,x,198.51.100.$i,CVE-2024-$p,online"),
+			drift.CodeCellsMore, `4 of 84 rows have more than 5 cells, which none had`, drift.ClassDegraded,
+		},
+		{
+			"networks of one address", bareLines, []string{rows(40, "$a")}, rows(40, "$a/32"),
+			drift.CodeWidened, `Column "line" held ipv4 only; 40 of 40 values are cidr4 now.`, drift.ClassWidening,
+		},
+		{
+			"networks beside addresses, which the field does not take", bareLines, []string{rows(200, "$a")}, rows(80, "$a") + rows(20, "198.51.$i.0/24"),
+			drift.CodeRejections, `20 of 100 records cannot become events (before: 0 of 200); the reason is: ip: is a network`, drift.ClassDegraded,
 		},
 		{
 			"a required value is often missing", withHeader, []string{header + rows(200, "$t,$a,$p,online,$m")},

@@ -24,6 +24,7 @@ const (
 	CodeHeaderMissing   = "header-missing"
 	CodeDelimiter       = "delimiter-changed"
 	CodeCellsMissing    = "cells-missing"
+	CodeCellsMore       = "cells-more" // some rows have more cells than any had
 	CodePathMissing     = "path-missing"
 	CodePathMoved       = "path-moved"
 	CodePathType        = "path-type"
@@ -92,6 +93,7 @@ var checks = []check{
 	{"paths", checkPaths},
 	{"readable", checkReadable},
 	{"twins", checkTwins},
+	{"cells", checkCells},
 	{"markers", checkMarkers},
 	{"kinds", checkKinds},
 	{"words", checkWords},
@@ -116,6 +118,8 @@ type comparison struct {
 	fresh float64
 	// rejectionsExplained: a finding says why records were rejected.
 	rejectionsExplained bool
+	// slipped is how many rows have their values in the wrong columns.
+	slipped int64
 }
 
 // Compare explains how a payload differs from the baseline: breaking findings
@@ -216,6 +220,7 @@ var codeClass = map[string]string{
 	CodeTruncated:       ClassDegraded,
 	CodeRepeated:        ClassDegraded,
 	CodeRejections:      ClassDegraded,
+	CodeCellsMore:       ClassDegraded,
 	CodeKindShare:       ClassDegraded,
 	CodeMissing:         ClassDegraded,
 	CodeMarker:          ClassDegraded,
@@ -261,7 +266,7 @@ func Classify(findings []status.Finding) string {
 func Hard(findings []status.Finding) bool {
 	return slices.ContainsFunc(findings, func(f status.Finding) bool {
 		switch f.Code {
-		case CodeContainer, CodeUnreadable, CodeDelimiter, CodeHeaderMissing:
+		case CodeContainer, CodeUnreadable, CodeDelimiter, CodeHeaderMissing, CodeErrorBody:
 			return true
 		}
 		return false

@@ -174,12 +174,12 @@ func TestCompareNamesTheColumnThatChanged(t *testing.T) {
 		},
 		{
 			"times become epochs", withHeader, table(40), header + rows(10, "$e,$a,$p,online,$m"),
-			drift.CodeLayout, `Column "first_seen" had times in the layout iso8601 (40 of 40) and has them in unix now (10 of 10)`,
+			drift.CodeLayout, `Column "first_seen" had times like "2025-05-01 00:00:00" (40 of 40) and has them like "1746057600" (unix) now (10 of 10); the Parser does not read them.`,
 			true, drift.ClassBreakingSilent,
 		},
 		{
 			"times get another layout", withHeader, table(40), header + rows(10, "31/05/2025 10:11,$a,$p,online,$m"),
-			drift.CodeLayout, `Column "first_seen" had times in the layout iso8601 (40 of 40) and has them in 00/00/0000 00:00 now (10 of 10)`,
+			drift.CodeLayout, `Column "first_seen" had times like "2025-05-01 00:00:00" (40 of 40) and has them like "31/05/2025 10:11" now (10 of 10); the Parser does not read them.`,
 			true, drift.ClassBreakingSilent,
 		},
 		{
@@ -205,7 +205,7 @@ func TestCompareNamesTheColumnThatChanged(t *testing.T) {
 		},
 		{
 			"an error body instead of a table", withHeader, table(40), `{"error": "unauthorized"}`,
-			drift.CodeContainer, `The payload is JSON ("{\"error\": \"unauthorized\"}") instead of CSV.`, true, drift.ClassBreakingHard,
+			drift.CodeErrorBody, `There is an error message instead of data: "{\"error\": \"unauthorized\"}".`, true, drift.ClassBreakingHard,
 		},
 		{
 			"an archive instead of a table", withHeader, table(40), "PK\x03\x04\x14\x00\x00\x00",
@@ -333,12 +333,15 @@ func TestCompareWithoutBaselineAsksWhetherThePayloadFits(t *testing.T) {
 		{"it fits", withHeader, table(5), ""},
 		{"nothing in it", withHeader, header, ""},
 		{"a column is missing", withHeader, strings.Replace(table(9), "dst_ip", "address", 1),
-			`Column "dst_ip" is gone; "address" has the same kind of values (ipv4) and took its place.`},
+			`Column "dst_ip" is not there; it fills ip; "address" may be what it is called.`},
 		{"a column is missing and nothing fits", withHeader, strings.Replace(table(9), "malware", "x", 1),
 			`Column "malware" is not there; it fills name; the payload has "first_seen", "dst_ip", "dst_port", "state" and "x".`},
+		{"a column that fills an extra is missing", strings.Replace(withHeader, "constants:", "- {field: extra.note, from: [note]}\nconstants:", 1), table(9), ""},
+		{"a column that the Parser asks for is missing", strings.Replace(withHeader, "constants:", "- {field: last_seen, from: [last], when: 'has(record.last)'}\nconstants:", 1), table(9), ""},
+		{"a column of a field is missing", strings.Replace(withHeader, "constants:", "- {field: last_seen, from: [last]}\nconstants:", 1), table(9), `Column "last" is not there; it fills last_seen`},
 		{"values do not fit", bareLines, rows(9, "$m"),
-			`9 of 9 records cannot become events; 9 with ip: `},
-		{"most values do not fit", bareLines, rows(9, "$m") + rows(8, "$a"), `9 of 17 records cannot become events; 9 with ip: `},
+			`9 of 9 records cannot become events; the reason is: ip: `},
+		{"most values do not fit", bareLines, rows(9, "$m") + rows(8, "$a"), `9 of 17 records cannot become events; the reason is: ip: `},
 		{"some values do not fit", bareLines, rows(4, "$m") + rows(8, "$a"), ""},
 		{"a page", bareLines, "<html><title>Sign in</title>\n<body>\n</html>\n", `The payload is HTML ("Sign in") instead of text.`},
 		{"a required key is missing", jsonRecords, items(2, `{"seen":"$t","ip":"$a"}`), `"host.ip" is gone; "ip"`},

@@ -2,9 +2,12 @@ package drift
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/weir-project/weir/pipeline/status"
 )
+
+var prolog = regexp.MustCompile(`^\s*<\?xml[^>]*\?>`)
 
 // checkContainer notices a payload of another format altogether: a web page, an
 // error body, an archive.
@@ -25,6 +28,10 @@ func checkContainer(c *comparison) {
 	// container, except that a page with links in it is still a page.
 	page := now.Container == containerHTML && c.base != nil
 	if now.Events > now.Rejected && !page {
+		return
+	}
+	if c.refused() {
+		c.refuse(excerptOf(prolog.ReplaceAll([]byte(now.Head), nil)))
 		return
 	}
 	shown := ""

@@ -40,6 +40,8 @@ const (
 	neverEmpty     = 20 // payloads with records, before one without is news
 	neverEmptyMany = 10 // if there are many records
 	manyRecords    = 20
+	neverEmptyList = 1 // if there are never few
+	listRecords    = 50
 )
 
 // Flow is how the payloads of a feed come: how many records at which time of the
@@ -107,12 +109,25 @@ func (f *Flow) judge(base, now *Profile, a Arrival) []status.Finding {
 // empty is about a payload without records where there always were some.
 func (f *Flow) empty() *status.Finding {
 	many := len(f.Recent) > 0 && median(f.Recent) >= math.Log1p(manyRecords)
-	if f.Hollow || f.Filled < neverEmptyMany || f.Filled < neverEmpty && !many {
+	list := len(f.Recent) > 0 && slices.Min(f.Recent) >= float32(math.Log1p(listRecords))
+	switch {
+	case f.Hollow, f.Filled < neverEmptyList:
+		return nil
+	case list || many && f.Filled >= neverEmptyMany || f.Filled >= neverEmpty:
+	default:
 		return nil
 	}
 	return &status.Finding{Code: CodeEmpty, Before: count(f.Filled, "payload") + " with records", After: "none",
-		Evidence: &status.Evidence{Was: f.Filled, WasOf: f.Filled, IsOf: 1, P: 3 / float64(f.Filled)},
-		Sentence: fmt.Sprintf("The payload has no records; each of the last %s had some.", count(f.Filled, "payload"))}
+		Evidence: &status.Evidence{Was: f.Filled, WasOf: f.Filled, IsOf: 1, P: min(1, 3/float64(f.Filled))},
+		Sentence: fmt.Sprintf("The payload has no records; %s.", f.were())}
+}
+
+// were tells how many payloads had records.
+func (f *Flow) were() string {
+	if f.Filled == 1 {
+		return "the one before had some"
+	}
+	return "each of the last " + count(f.Filled, "payload") + " had some"
 }
 
 // volume is about fewer records than usual. More of them are no reason to worry.

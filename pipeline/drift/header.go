@@ -30,7 +30,7 @@ func checkHeader(c *comparison) {
 	for i, name := range c.now.Columns {
 		if !slices.Contains(known, name) && !isValue(taken, name) {
 			c.add(status.Finding{Code: CodeColumnAdded, Path: name, After: fmt.Sprintf("column %d", i+1),
-				Sentence: fmt.Sprintf("Column %q is new; no rule uses it yet.", name)})
+				Sentence: fmt.Sprintf("Column %q is new%s.", name, c.use(name))})
 		}
 	}
 	for _, name := range known {
@@ -39,6 +39,14 @@ func checkHeader(c *comparison) {
 				Sentence: fmt.Sprintf("Column %q is gone; no rule uses it.", name)})
 		}
 	}
+}
+
+// use tells what a new column is for: the Parser may have waited for it.
+func (c *comparison) use(name string) string {
+	if in := c.now.input(name); in != nil && len(in.Fields) > 0 {
+		return fills(in)
+	}
+	return "; no rule uses it yet"
 }
 
 // anyColumn tells whether a mapped column is there.
@@ -88,6 +96,9 @@ func (c *comparison) lostColumns() []*Column {
 		if slices.Contains(c.now.Columns, in.Name) || c.covered(in, c.hasColumn) {
 			continue
 		}
+		if c.base == nil && in.optional {
+			continue
+		}
 		if c.base != nil && c.base.input(in.Name) != nil && !slices.Contains(c.base.Columns, in.Name) {
 			continue
 		}
@@ -124,18 +135,33 @@ func (c *comparison) reportLost(l *Column, successor string) {
 		f.Sentence = fmt.Sprintf("Column %q is gone%s.", l.Name, fills(l))
 		if c.base == nil {
 			f.Sentence = fmt.Sprintf("Column %q is not there%s; the payload has %s.", l.Name, fills(l), quoted(c.now.Columns))
+			if !l.Required && onlyExtras(l.Fields) { // it may never have been there
+				f.Breaking, f.Class = false, ClassDegraded
+			}
 		}
 		c.explain(l.Name, f)
 		return
 	}
 	f.Code = CodeColumnRenamed
-	f.After = c.describe(c.now, successor)
-	kind := kindOf(c.now.column(successor))
-	f.Sentence = fmt.Sprintf("Column %q is gone; %q has the same kind of values (%s) and took its place.", l.Name, successor, kind)
-	if kind == "" {
+	kind := ""
+	if there := c.now.column(successor); there != nil {
+		as := *there
+		as.Fields = l.Fields // a number is a port where ports were
+		kind, f.After = kindOf(&as), describe(&as)
+	}
+	switch {
+	case c.base == nil:
+		f.Sentence = fmt.Sprintf("Column %q is not there%s; %q may be what it is called.", l.Name, fills(l), successor)
+	case kind == "":
 		f.Sentence = fmt.Sprintf("Column %q is gone; %q may have taken its place.", l.Name, successor)
+	default:
+		f.Sentence = fmt.Sprintf("Column %q is gone; %q has the same kind of values (%s) and took its place.", l.Name, successor, kind)
 	}
 	c.explain(l.Name, f)
+}
+
+func onlyExtras(fields []string) bool {
+	return len(fields) > 0 && !slices.ContainsFunc(fields, func(f string) bool { return !strings.HasPrefix(f, "extra.") })
 }
 
 // reportOptional tells of a column that the schema document does not promise.

@@ -324,6 +324,9 @@ func ipv4Kinds(s string) Kinds {
 		return IPv4
 	}
 	if addr, length, ok := strings.Cut(s, "/"); ok && isIPv4(addr) && isNumber(length, 32) {
+		if length == "32" {
+			return CIDR4 | IPv4 // of one address, and read as it
+		}
 		return CIDR4
 	}
 	if addr, port, ok := strings.Cut(s, ":"); ok && isIPv4(addr) && isNumber(port, 1<<16-1) {
@@ -343,7 +346,7 @@ func ipv6Kinds(s string, sh *shape) Kinds {
 		}
 	case sh.has(cSlash):
 		if addr, length, ok := strings.Cut(s, "/"); ok && isIPv6(addr) && isNumber(length, 128) {
-			return CIDR6
+			return network6(length)
 		}
 	case sh.has(cDash):
 		if sh.dashes == 1 && isRange(s, isIPv6) {
@@ -353,6 +356,13 @@ func ipv6Kinds(s string, sh *shape) Kinds {
 		return IPv6
 	}
 	return 0
+}
+
+func network6(length string) Kinds {
+	if length == "128" {
+		return CIDR6 | IPv6
+	}
+	return CIDR6
 }
 
 func isRange(s string, is func(string) bool) bool {

@@ -16,6 +16,7 @@ import (
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/parse/mapping"
 	"github.com/weir-project/weir/pipeline/parse/schema"
 )
 
@@ -75,6 +76,7 @@ func newLens(spec *v1alpha1.ParserSpec, parser *parse.Parser) *Lens {
 			c.Rules = digest([]string{c.Rules, rules})
 		}
 		c.separators, c.nulls = cleaning(spec, in.Name)
+		c.readers, c.optional = timeReaders(spec, in.Name), mayMiss(spec, in.Name)
 		l.empty.Inputs = append(l.empty.Inputs, c)
 	}
 	return l
@@ -133,6 +135,45 @@ func cleaning(spec *v1alpha1.ParserSpec, input string) (separators, nulls []stri
 		nulls = append(nulls, r.Nulls...)
 	}
 	return separators, nulls
+}
+
+// mayMiss tells whether all rules that read an input ask whether it is there.
+func mayMiss(spec *v1alpha1.ParserSpec, input string) bool {
+	asks := false
+	for i := range spec.Mapping {
+		r := &spec.Mapping[i]
+		if !slices.Contains(r.From, input) && !strings.Contains(r.Expr, "record."+input) {
+			continue
+		}
+		if asks = strings.Contains(r.When, "has(record."+input+")"); !asks {
+			return false
+		}
+	}
+	return asks
+}
+
+// timeReaders are those of the rules that take the values of an input as times, as
+// they are written.
+func timeReaders(spec *v1alpha1.ParserSpec, input string) (readers []func(string) bool) {
+	for i := range spec.Mapping {
+		r := &spec.Mapping[i]
+		if !slices.Contains(r.From, input) || !slices.Contains(timeFields, r.Field) || r.Extract != "" || r.Split != "" || len(r.Transform) > 0 || r.Values != nil {
+			continue
+		}
+		if reads, err := mapping.TimeReader(r.Time); err == nil {
+			readers = append(readers, reads)
+		}
+	}
+	return readers
+}
+
+// reads tells whether the rules can read the values of a column as times. Where
+// that cannot be told, it is said that they can.
+func (c *Column) reads() bool {
+	if len(c.readers) == 0 || len(c.Samples) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(c.readers, func(reads func(string) bool) bool { return slices.ContainsFunc(c.Samples, reads) })
 }
 
 func digest(v any) string {

@@ -64,7 +64,7 @@ func Merge(base, now *Profile) *Profile {
 	}
 	if now.Looked == 0 { // an empty payload says nothing about structure
 		m.Columns, m.Cells = base.Columns, base.Cells
-		m.Container, m.Bytes = base.Container, base.Bytes
+		m.Container, m.Bytes, m.Lead = base.Container, base.Bytes, base.Lead
 		if len(now.Columns) > 0 {
 			m.Columns = now.Columns
 		}

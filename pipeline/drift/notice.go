@@ -1,10 +1,13 @@
 package drift
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/weir-project/weir/pipeline/status"
 )
@@ -18,6 +21,8 @@ var (
 		`(is|are|was|now) empty|is obsolete)\b`)
 	errorWords = regexp.MustCompile(`(?i)\b(unauthori[sz]ed|forbidden|access denied|permission denied|auth[-_ ]?key|api[-_ ]?key|token (is )?(invalid|expired|missing|required)|invalid token|` +
 		`log[- ]?in (is )?required|please log ?in|sign in|authenticat\w+|rate[- ]?limit\w*|too many requests|quota|payment required|subscription (has )?expired|just a moment|captcha|` +
+		`(invalid|missing|no valid|expired) (licen[cs]e|subscription|account|user)|(licen[cs]e|subscription|registration|account)( key)? (is |has )?(required|needed|invalid|expired|missing)|` +
+		`requires? (a |an )?((valid|paid|commercial|active|free) )?(licen[cs]e|subscription|registration|account)|(have|has) exceeded|` +
 		`not found|bad request|bad gateway|gateway time-?out|service unavailable|internal server error|under maintenance|temporarily unavailable|an? error occurred)\b`)
 	// serverWords are of pages that a server made, whose words may be those of others.
 	serverWords = regexp.MustCompile(`(?i)document has moved|moved permanently|object moved|temporarily moved`)
@@ -42,7 +47,7 @@ func checkNotice(c *comparison) {
 				Sentence: fmt.Sprintf("The feed has no records any more; the publisher says %q.", words)})
 			c.done = true
 			return
-		case c.headerOnly(): // without rows, under a comment
+		case c.isHeader(line), c.saidBefore(line): // terms of use, for example
 		case isErrorText(words):
 			c.refuse(words)
 			return
@@ -62,8 +67,55 @@ func (c *comparison) saysNothing() bool {
 	return c.now.Events == 0 || c.hardlyAny() || !c.now.anyValue()
 }
 
-func (c *comparison) headerOnly() bool {
-	return c.now.Rejected == 0 && c.now.Unreadable == "" && len(c.now.Columns) > 0
+// isHeader tells whether a line names columns. A sentence where they were is none.
+func (c *comparison) isHeader(line string) bool {
+	columns := c.now.Columns
+	if c.base != nil && c.base.Named {
+		columns = c.base.Columns
+	}
+	return c.now.Named && slices.ContainsFunc(columns, func(name string) bool { return name != "" && strings.Contains(line, name) }) &&
+		slices.ContainsFunc(c.now.Columns, func(name string) bool { return slices.Contains(columns, name) })
+}
+
+// refused tells whether a payload of a foreign format is what a server answers
+// instead of data: short, and with words of an error in it.
+func (c *comparison) refused() bool {
+	now := c.now
+	return (now.Container == containerJSON || now.Container == containerXML) && now.Events == 0 && now.Bytes < maxHead &&
+		(errorMember.MatchString(now.Head) || isErrorText(now.Head) || isErrorText(apart(now.Head)))
+}
+
+// apart takes words apart that are joined as in AccessDenied.
+func apart(s string) string { return joined.ReplaceAllString(s, "$1 $2") }
+
+var joined = regexp.MustCompile(`([a-z])([A-Z])`)
+
+// maxLead is how many lines of comments at the beginning a baseline remembers.
+const maxLead = 16
+
+// lead is what the lines of comments at the beginning of a payload are known by.
+func lead(head []byte) (lines []uint32) {
+	for line := range bytes.Lines(head) {
+		line = bytes.TrimSpace(line)
+		switch {
+		case len(line) == 0:
+			continue
+		case !isComment(line) || len(lines) == maxLead:
+			return lines
+		}
+		lines = append(lines, lineSum(line))
+	}
+	return lines
+}
+
+func isComment(line []byte) bool { return len(line) > 0 && strings.IndexByte("#;/!-*", line[0]) >= 0 }
+
+func lineSum(line []byte) uint32 { return uint32(xxhash.Sum64(line) >> 32) }
+
+// saidBefore tells whether a line of comments was there when there were records.
+func (c *comparison) saidBefore(line string) bool {
+	said := []byte(strings.TrimSpace(line))
+	return c.base != nil && isComment(said) && slices.Contains(c.base.Lead, lineSum(said))
 }
 
 // isError tells whether the payload is a small object with an error in it.

@@ -41,6 +41,34 @@ func checkPositions(c *comparison) {
 	}
 }
 
+// checkCells notices rows with more cells than any row had: a delimiter in one of
+// their values moved those behind it to the right.
+func checkCells(c *comparison) {
+	if c.base == nil || c.now.Named || c.now.Declared != formatCSV || c.broken() {
+		return
+	}
+	most, rows := 0, int64(0)
+	for cells, n := range c.base.Cells {
+		most, rows = max(most, cells), rows+n
+	}
+	var longer int64
+	longest := 0
+	for cells, n := range c.now.Cells {
+		if cells > most {
+			longer, longest = longer+n, max(longest, cells)
+		}
+	}
+	if most != c.now.modalCells() || rows < minWiden || longer < minMore {
+		return
+	}
+	c.slipped = longer
+	c.rejectionsExplained = c.rejectionsExplained || c.now.Rejected <= longer
+	c.add(status.Finding{Code: CodeCellsMore, Before: fmt.Sprintf("at most %d cells", most), After: fmt.Sprintf("up to %d cells", longest),
+		Evidence: &status.Evidence{WasOf: rows, Is: longer, IsOf: c.now.Looked},
+		Sentence: fmt.Sprintf("%s of %s have more than %d cells, which none had: the delimiter seems to be in a value there, and what is behind it is read from the wrong columns.",
+			number64(longer), count(c.now.Looked, "row"), most)})
+}
+
 // position names a column that has no name.
 func position(n int) string { return fmt.Sprintf("column %d", n) }
 

@@ -79,6 +79,9 @@ type Profile struct {
 	// Head is how the payload begins, for what a publisher says instead of data. It
 	// is not kept in a baseline.
 	Head string `json:"-"`
+	// Lead are checksums of the comments at the beginning of the last payload with
+	// records: what is always said there is no news.
+	Lead []uint32 `json:"lead,omitempty"`
 	// Files are the names of the payload's files, with # for numbers, if rules read
 	// them.
 	Files []string `json:"files,omitempty"`
@@ -152,7 +155,9 @@ type Column struct {
 	Doubt   []float64 `json:"doubt,omitempty"`
 	Missing []float64 `json:"missing,omitempty"`
 
-	separators, nulls []string // see cleaning
+	optional          bool                // see mayMiss
+	separators, nulls []string            // see cleaning
+	readers           []func(string) bool // see timeReaders
 }
 
 // Anchor is the family of kinds of a column: Right of Of values are in it.

@@ -83,6 +83,7 @@ func (p *Profiler) Profile() *Profile {
 	if p.dated {
 		p.profile.Newest, p.profile.Span = p.now-p.newest, p.newest-p.oldest
 	}
+	p.profile.Lead = lead(p.head[:min(p.headLen, maxHead)])
 	if p.profile.Events == 0 || p.profile.Records <= hardly || !p.profile.anyValue() {
 		p.profile.Head = p.said()
 	}

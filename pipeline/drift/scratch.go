@@ -81,6 +81,7 @@ type rerun struct {
 	}
 	n, at int
 	runs  int
+	seen  int  // of the first ones, whether or not they tell
 	all   bool // the first ones are known
 }
 
@@ -89,20 +90,24 @@ const (
 	fewRecords   = 3
 )
 
-func (f *rerun) reset() { f.n, f.at, f.runs, f.all = 0, 0, 0, false }
+func (f *rerun) reset() { f.n, f.at, f.runs, f.seen, f.all = 0, 0, 0, 0, false }
 
 // wants tells whether a record that begins with this value has to be seen.
 func (f *rerun) wants(first string) bool {
-	return !f.all || f.at > 0 || f.is(first, 0)
+	return !f.all || f.n > 0 && (f.at > 0 || f.is(first, 0))
 }
 
 func (f *rerun) see(r row, inputs int) {
 	value, _ := r.Input(0)
 	if !f.all && f.at == 0 && (f.n < fewRecords || !f.is(value, 0)) {
+		f.seen++
+		f.all = f.seen == firstRecords
+		if !tells(r, inputs) {
+			return
+		}
 		one := &f.first[f.n]
 		one.size, one.hash = copy(one.value[:], value), hashOfRecord(r, inputs)
 		f.n++
-		f.all = f.n == firstRecords
 		return
 	}
 	f.all = true
@@ -113,6 +118,18 @@ func (f *rerun) see(r row, inputs int) {
 		return
 	}
 	f.at = 0
+}
+
+// tells reports whether a record has enough values to be known by: one word of many is
+// what others have, too.
+func tells(r row, inputs int) bool {
+	n := 0
+	for i := range min(inputs, firstRecords) {
+		if v, _ := r.Input(i); v != "" {
+			n++
+		}
+	}
+	return n >= min(inputs, 2)
 }
 
 // is tells whether a value begins as the first one of the record at i.

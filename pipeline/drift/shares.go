@@ -47,7 +47,7 @@ func (c *comparison) kindShare(base, now *Column) {
 	}
 	is := f.of(now)
 	wrong := now.Values - is
-	if wrong < minMore && doubt(kindDoubt(base, now, c.fresh)) < doubted {
+	if wrong <= c.slipped || wrong < minMore && doubt(kindDoubt(base, now, c.fresh)) < doubted {
 		return
 	}
 	p := fewer(right, of, is, now.Values)
@@ -111,7 +111,8 @@ func (c *comparison) rejectionShare() {
 	p := more(base.Rejected, n, now.Rejected, m)
 	before := share(base.Rejected, n)
 	slow := doubt(rejectionDoubt(base, now, c.fresh)) >= doubted && share(now.Rejected, m) > before
-	if !slow && (p > c.partial || share(now.Rejected, m) < steep*before) {
+	sure := c.once && base.Rejected == 0 && now.Rejected >= minMore // no more than somebody asked for
+	if !slow && !sure && (p > c.partial || share(now.Rejected, m) < steep*before) {
 		return
 	}
 	field, reason := now.mostRejected()
@@ -125,8 +126,8 @@ func (c *comparison) rejectionShare() {
 	}
 	c.add(status.Finding{Code: CodeRejections, Path: path, Before: rejected(base.Rejected, n), After: rejected(now.Rejected, m),
 		Evidence: &status.Evidence{Was: base.Rejected, WasOf: n, Is: now.Rejected, IsOf: m, P: p},
-		Sentence: fmt.Sprintf("%s of %s cannot become events, %s of %s could not before; %s with %s.", number64(now.Rejected), count(m, "record"),
-			number64(base.Rejected), number64(n), number64(reason.Count), because)})
+		Sentence: fmt.Sprintf("%s of %s cannot become events (before: %s of %s)%s.", number64(now.Rejected), count(m, "record"),
+			number64(base.Rejected), number64(n), forReason(now.Rejected, reason.Count, because))})
 }
 
 func rejected(n, of int64) string {

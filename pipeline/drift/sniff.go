@@ -60,7 +60,7 @@ func containerOf(head []byte, declared, charset string) string {
 			return m.name
 		}
 	}
-	if bytes.IndexByte(head, 0) >= 0 {
+	if isBinary(head) {
 		return containerBinary
 	}
 	head = textOf(head)
@@ -75,6 +75,22 @@ func containerOf(head []byte, declared, charset string) string {
 		return containerJSON
 	}
 	return declared
+}
+
+// isBinary tells whether bytes are no text. A publisher's text may have some NUL bytes
+// in it.
+func isBinary(head []byte) bool {
+	nul, control := 0, 0
+	for _, b := range head {
+		switch {
+		case b == 0:
+			nul++
+		case b < ' ' && (b < '\t' || b > '\r') || b == 0x7f:
+			control++
+		}
+	}
+	const some = 20 // of so many bytes one
+	return nul > 0 && (nul+control)*some >= len(head)
 }
 
 var htmlStarts = [][]byte{[]byte("<!doctype html"), []byte("<html"), []byte("<head"), []byte("<body"), []byte("<title"),

@@ -14,26 +14,26 @@ const (
 	minKind        = 0.5  // similarity of kinds that a successor needs
 	minScore       = 0.45 // score that it needs
 	minName        = 0.6  // similarity of names where nothing is known of the values
+	weightCommon   = 0.2  // more, for the values in common
+	weightSibling  = 0.15 // more, for a name that changed as others did
 )
 
 // successors finds for each lost column the new one whose kind, name and
 // position fit best.
 func (c *comparison) successors(lost []*Column) map[string]string {
-	type pair struct {
-		old, name string
-		score     float64
-	}
-	var pairs []pair
+	var pairs []succession
 	for _, l := range lost {
 		for i, name := range c.now.Columns {
 			if c.isNew(name) {
-				if s := c.score(l, name, i); s >= minScore {
-					pairs = append(pairs, pair{l.Name, name, s})
+				if s := c.score(l, name, i); s > 0 {
+					pairs = append(pairs, succession{l.Name, name, s})
 				}
 			}
 		}
 	}
-	slices.SortStableFunc(pairs, func(a, b pair) int { return cmp.Compare(b.score, a.score) })
+	siblings(pairs)
+	pairs = slices.DeleteFunc(pairs, func(p succession) bool { return p.score < minScore })
+	slices.SortStableFunc(pairs, func(a, b succession) int { return cmp.Compare(b.score, a.score) })
 	taken := make(map[string]string)
 	for _, p := range pairs {
 		if _, ok := taken[p.old]; !ok && !isValue(taken, p.name) {
@@ -41,6 +41,90 @@ func (c *comparison) successors(lost []*Column) map[string]string {
 		}
 	}
 	return taken
+}
+
+// succession is a column that may have taken the place of another.
+type succession struct {
+	old, name string
+	score     float64
+}
+
+// siblings prefers successors whose names were changed as those of others: a
+// publisher who calls ip src_ip calls port src_port. Of several such changes the one
+// counts that fits best.
+func siblings(pairs []succession) {
+	var names Affixes
+	for _, p := range pairs {
+		names.Add(p.old, p.name, p.score)
+	}
+	best := names.Best()
+	for i := range pairs {
+		if p := &pairs[i]; best != "" && Affix(p.old, p.name) == best {
+			p.score += weightSibling
+		}
+	}
+}
+
+// Affixes collects how names were changed into others.
+type Affixes struct {
+	fit   map[string]float64
+	names map[string]int
+}
+
+// Add takes a column and one that may have taken its place, with how well they fit.
+func (a *Affixes) Add(old, new string, score float64) {
+	affix := Affix(old, new)
+	if affix == "" || score <= 0 {
+		return
+	}
+	if a.fit == nil {
+		a.fit, a.names = make(map[string]float64), make(map[string]int)
+	}
+	a.fit[affix] += score
+	a.names[affix]++
+}
+
+// Best is the affix that several columns got and that fits best, "" if none did.
+func (a *Affixes) Best() string {
+	best := ""
+	for affix, n := range a.names {
+		if n >= 2 && (best == "" || a.fit[affix] > a.fit[best] || a.fit[affix] == a.fit[best] && affix < best) {
+			best = affix
+		}
+	}
+	return best
+}
+
+// Affix is what was put before or behind a name to make it another one, "" if that is
+// not how they differ.
+func Affix(old, new string) string {
+	const marks = "_-. "
+	if rest, ok := strings.CutSuffix(new, old); ok && len(rest) > 1 && strings.Contains(marks, rest[len(rest)-1:]) {
+		return rest + "*"
+	}
+	if rest, ok := strings.CutPrefix(new, old); ok && len(rest) > 1 && strings.Contains(marks, rest[:1]) {
+		return "*" + rest
+	}
+	return ""
+}
+
+// inCommon is how much of the values two columns have in common, from 0 to 1: of
+// words, how often each is used counts.
+func inCommon(a, b *Column) float64 {
+	if len(a.Top) == 0 || len(b.Top) == 0 || a.Lost > 0 || b.Lost > 0 {
+		common, of := a.Sketch.shared(b.Sketch)
+		if of < minShared {
+			return 0
+		}
+		return common
+	}
+	common := 0.0
+	for _, t := range a.Top {
+		if i := slices.IndexFunc(b.Top, func(f Frequent) bool { return f.Value == t.Value }); i >= 0 {
+			common += min(share(t.Count, a.Values), share(b.Top[i].Count, b.Values))
+		}
+	}
+	return common
 }
 
 // isNew tells whether a column of the payload was not known before.
@@ -66,6 +150,7 @@ func (c *comparison) score(lost *Column, name string, at int) float64 {
 	kinds := 0.0
 	if old := c.known(lost.Name); old != nil {
 		kinds = similarity(old, candidate)
+		score += weightCommon * inCommon(old, candidate)
 	} else {
 		kinds = expected(lost, candidate)
 	}

@@ -152,7 +152,7 @@ func checkTimes(c *comparison) {
 		c.add(status.Finding{Code: CodeTimes, Breaking: true, Path: now.timeInput(),
 			Before: fmt.Sprintf("%s of %s in the future", number64(c.base.Future), count(c.base.Dated, "event")),
 			After:  fmt.Sprintf("%s of %s in the future", number64(now.Future), count(now.Dated, "event")),
-			Sentence: fmt.Sprintf("%s of %s are more than a day in the future: the times are read wrongly, with day and month in another order or in another unit.",
+			Sentence: fmt.Sprintf("%s of %s are more than a day in the future: their times mean something else, or are read wrongly (day and month in another order, another unit).",
 				number64(now.Future), count(now.Dated, "event"))})
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/weir-project/weir/pipeline/status"
 )
@@ -117,7 +119,7 @@ func (c *comparison) retyped(base, now *Column) bool {
 // value had, though it is part of what they were: words that are only yes and no.
 func (c *comparison) narrowed(f *family, base, now *Column) bool {
 	is := own(now)
-	return is != nil && is.name != f.name && is.kinds&f.kinds == 0 && share(is.of(base), base.Values) <= stillHere &&
+	return !f.telling() && is != nil && is.name != f.name && is.kinds&f.kinds == 0 && share(is.of(base), base.Values) <= stillHere &&
 		more(is.of(base), base.Values, is.of(now), now.Values) < c.whole
 }
 
@@ -183,14 +185,43 @@ func relaid(base, now *Column) bool {
 func (c *comparison) reportLayout(base, now *Column) {
 	was, is := base.Layouts.most(), now.Layouts.most()
 	unit := isEpoch(was.Name) && isEpoch(is.Name)
-	accepted := hasField(now, timeFields) && !unit && c.now.Events > 0 && c.now.Rejected <= c.now.Events
+	accepted := hasField(now, timeFields) && !unit && c.now.Events > 0 && c.now.Rejected <= c.now.Events && now.reads()
 	c.explain(now.Name, status.Finding{Code: CodeLayout, Path: now.Name, Breaking: !accepted,
 		Before: describe(base), After: describe(now),
 		Evidence: &status.Evidence{Was: was.Values, WasOf: base.Kinds.Of(Timestamp), Is: now.Layouts.of(was.Name), IsOf: now.Kinds.Of(Timestamp)},
-		Sentence: fmt.Sprintf("Column %q had times in the layout %s (%s of %s) and has them in %s now (%s of %s)%s.", now.Name,
-			was.Name, number64(was.Values), number64(base.Kinds.Of(Timestamp)),
-			is.Name, number64(is.Values), number64(now.Kinds.Of(Timestamp)),
-			forExample(base, now))})
+		Sentence: relaidSentence(base, now, was, is)})
+}
+
+// relaidSentence shows how times were written and are: a layout says less to people
+// than a value. Units of numbers are named.
+func relaidSentence(base, now *Column, was, is Layout) string {
+	before, after, how := was.Name, is.Name, "in"
+	if !isEpoch(before) || !isEpoch(after) {
+		before, after, how = sampleOf(base, before), sampleOf(now, after), "like"
+	}
+	s := fmt.Sprintf("Column %q had times %[2]s %[3]s (%[4]s of %[5]s) and has them %[2]s %[6]s now (%[7]s of %[8]s)", now.Name, how,
+		before, number64(was.Values), number64(base.Kinds.Of(Timestamp)), after, number64(is.Values), number64(now.Kinds.Of(Timestamp)))
+	if isEpoch(was.Name) && isEpoch(is.Name) {
+		s += forExample(base, now)
+	}
+	if len(now.readers) > 0 && !now.reads() {
+		s += "; the Parser does not read them"
+	}
+	return s + "."
+}
+
+// sampleOf is a value in a layout, else the layout.
+func sampleOf(col *Column, layout string) string {
+	for _, s := range col.Samples {
+		if l, ok := LayoutOf(s); !ok || l != layout {
+			continue
+		}
+		if isEpoch(layout) {
+			return fmt.Sprintf("%q (%s)", s, layout)
+		}
+		return strconv.Quote(s)
+	}
+	return layout
 }
 
 // widened reports kinds that a column never had and that did not come by chance: a
@@ -199,16 +230,23 @@ func (c *comparison) widened(base, now *Column) {
 	if base.Values < minWiden && !c.once || now.Values < minNow {
 		return
 	}
+	var was *family
+	var came int64 // values of new kinds
+	defer func() {
+		if came > 0 && was.of(now)+came >= now.Values {
+			c.explained[now.Name] = true // whatever is no more what it was is of a new kind
+		}
+	}()
 	for i, name := range kindNames {
 		k := Kinds(1) << i
-		if now.Kinds[i] < minAll || base.Kinds[i] > 0 || k&(ASN|Port|CC|Int|Float|Bool|Text) != 0 ||
+		if now.Kinds[i] < max(minAll, c.slipped+1) || base.Kinds[i] > 0 || k&(ASN|Port|CC|Int|Float|Bool|Text) != 0 ||
 			more(0, base.Values, now.Kinds[i], now.Values) > c.whole {
 			continue
 		}
-		was := own(base)
-		if was == nil || k == Timestamp && !hasField(now, timeFields) {
+		if was = own(base); was == nil || k == Timestamp && !hasField(now, timeFields) {
 			continue
 		}
+		came += now.Kinds[i]
 		c.add(status.Finding{Code: CodeWidened, Path: now.Name, Before: describe(base), After: describe(now),
 			Evidence: &status.Evidence{WasOf: base.Values, Is: now.Kinds[i], IsOf: now.Values, P: more(0, base.Values, now.Kinds[i], now.Values)},
 			Sentence: fmt.Sprintf("Column %q held %s only; %s of %s are %s now.", now.Name, was.label(base),
@@ -245,14 +283,21 @@ func checkFit(c *comparison) {
 	if col := now.filling(field); col != nil {
 		f.Path, f.After = col.Name, describe(col)
 		because += fmt.Sprintf(" (column %q", col.Name)
-		if len(col.Samples) > 0 {
+		if len(col.Samples) > 0 && !strings.Contains(because, strconv.Quote(col.Samples[0])) {
 			because += fmt.Sprintf(", for example %q", col.Samples[0])
 		}
 		because += ")"
 	}
-	f.Sentence = fmt.Sprintf("%s of %s cannot become events; %s with %s.", number64(now.Rejected), count(records, "record"),
-		number64(reason.Count), because)
+	f.Sentence = fmt.Sprintf("%s of %s cannot become events%s.", number64(now.Rejected), count(records, "record"), forReason(now.Rejected, reason.Count, because))
 	c.add(f)
+}
+
+// forReason says why n of so many records were rejected.
+func forReason(rejected, n int64, because string) string {
+	if n == rejected {
+		return "; the reason is: " + because
+	}
+	return fmt.Sprintf("; for %s of them the reason is: %s", number64(n), because)
 }
 
 // mostRejected is the field that most records were rejected for.

@@ -44,7 +44,7 @@ func checkMarkers(c *comparison) {
 // missing.
 func (c *comparison) marker(base, now *Column, t Frequent) bool {
 	n, word := t.Count, wordIn(now, t.Value)
-	if !c.came(base, now, t, word) {
+	if n <= c.slipped || !c.came(base, now, t, word) {
 		return false
 	}
 	f, _, _ := expectation(base)
@@ -87,10 +87,14 @@ func (c *comparison) replacesMissing(base, now *Column, n int64) bool {
 
 func (c *comparison) reportMarker(base, now *Column, t Frequent) {
 	c.rejectionsExplained = true
+	least := ""
+	if now.Lost > 0 {
+		least = "at least " // others took some of the counts
+	}
 	c.explain(now.Name, status.Finding{Code: CodeMarker, Path: now.Name, Before: describe(base), After: describe(now),
 		Evidence: &status.Evidence{WasOf: base.Values, Is: t.Count, IsOf: now.Values, P: more(0, base.Values, t.Count, now.Values)},
-		Sentence: fmt.Sprintf("Column %q has %q in %s of %s; it never had, and it seems to stand for no value. List it under nulls.",
-			now.Name, t.Value, number64(t.Count), count(now.Values, "value"))})
+		Sentence: fmt.Sprintf("Column %q has %q in %s%s of %s; it never had, and it seems to stand for no value. List it under nulls.",
+			now.Name, t.Value, least, number64(t.Count), count(now.Values, "value"))})
 }
 
 func hasWord(top []Frequent, word string) bool {
@@ -117,7 +121,7 @@ func checkWords(c *comparison) {
 // vocabulary tells whether a column has few different values, all of them known.
 func (c *Column) vocabulary() bool {
 	f := familyOf(c)
-	return f.kinds&(Text|Int|Float) != 0 && c.Lost == 0 && len(c.Top) > 0 && len(c.Top) <= maxWords &&
+	return f.kinds&(Text|Int|Float|Bool) != 0 && c.Lost == 0 && len(c.Top) > 0 && len(c.Top) <= maxWords &&
 		c.Values >= minWords && c.Values >= minEach*int64(len(c.Top))
 }
 
@@ -132,8 +136,8 @@ func (c *comparison) compareWords(base, now *Column) {
 		}
 	}
 	n += max(0, now.Values-known) // what is too long or too varied to be counted
-	if n == 0 {
-		return
+	if n <= c.slipped || familyOf(base).kinds == Bool && n < now.Values {
+		return // yes may be rare where there is no
 	}
 	// Good-Turing: the chance of a word that was never seen is about the share of
 	// words that were seen once.
@@ -151,9 +155,19 @@ func (c *comparison) compareWords(base, now *Column) {
 		f.Code = CodeVocabulary
 		f.Sentence = fmt.Sprintf("Column %q had the values %s and has %s in %s of %s now: they may mean something else.", now.Name,
 			words(base.Top), quoted(fresh), number64(n), count(now.Values, "value"))
-	case len(fresh) == 0:
-		return
 	default:
+		fresh = slices.DeleteFunc(fresh, func(w string) bool {
+			return KindsOf(w)&(Int|Float|Timestamp) != 0 || strings.EqualFold(w, now.Name) // amounts, days, a header among the rows
+		})
+		if len(fresh) == 0 {
+			return
+		}
+		n = 0
+		for _, t := range now.Top {
+			if slices.Contains(fresh, t.Value) {
+				n += t.Count
+			}
+		}
 		f.Sentence = fmt.Sprintf("Column %q has a new value: %s, in %s of %s.", now.Name, quoted(fresh), number64(n), count(now.Values, "value"))
 	}
 	c.explain(now.Name, f)

@@ -144,7 +144,13 @@ func areValues(names []string) bool {
 
 func dialectOf(csv, to *v1alpha1.CSVSpec, columns []string, preamble int) {
 	positional := csv.Header == v1alpha1.HeaderNone
-	csv.Delimiter, csv.Quote, csv.Escape, csv.SkipLines = to.Delimiter, to.Quote, to.Escape, to.SkipLines
+	csv.Escape, csv.SkipLines = to.Escape, to.SkipLines
+	if delimiter(csv) != delimiter(to) { // what is the default may be written out
+		csv.Delimiter = to.Delimiter
+	}
+	if quoteOf(csv) != quoteOf(to) {
+		csv.Quote = to.Quote
+	}
 	if to.Comment != "" {
 		csv.Comment = to.Comment
 	}
@@ -155,7 +161,10 @@ func dialectOf(csv, to *v1alpha1.CSVSpec, columns []string, preamble int) {
 	case to.Header == v1alpha1.HeaderNone:
 		csv.Header, csv.Columns = v1alpha1.HeaderNone, columns
 	default:
-		csv.Header, csv.Columns = to.Header, nil
+		if headerOf(csv) != headerOf(to) {
+			csv.Header = to.Header
+		}
+		csv.Columns = nil
 	}
 }
 
@@ -208,7 +217,7 @@ func csvChanges(a, b *v1alpha1.CSVSpec, say func(bool, string, ...any)) {
 	if x, y := delimiter(a), delimiter(b); x != y {
 		say(false, "The delimiter is %q.", y)
 	}
-	if a.Quote != b.Quote {
+	if quoteOf(a) != quoteOf(b) {
 		say(true, "The quote is %s.", quoteOf(b))
 	}
 	if a.Comment != b.Comment {

@@ -203,7 +203,12 @@ func normal(a []float64) []float64 {
 }
 
 // overlap is the share of the values of the one with fewer that the other has too.
+// Where both have few different values, it counts how often they have each: a constant
+// may be one of the words of any column.
 func overlap(old, new *column) float64 {
+	if old.words() && new.words() {
+		return old.inCommon(new)
+	}
 	n, of := shared(old, new)
 	return float64(n) / float64(max(of, 1))
 }
@@ -221,6 +226,49 @@ func shared(old, new *column) (n, of int) {
 	}
 	return n, len(a)
 }
+
+// words tells whether a column has the same few values again and again.
+func (c *column) words() bool { return len(c.values) >= minWords && 2*len(c.distinct) <= len(c.values) }
+
+const minWords = 8
+
+func (c *column) inCommon(other *column) float64 {
+	left := make(map[string]float64, len(other.distinct))
+	for _, v := range other.values {
+		left[v] += 1 / float64(len(other.values))
+	}
+	common := 0.0
+	for _, v := range c.values {
+		part := min(left[v], 1/float64(len(c.values)))
+		left[v] -= part
+		common += part
+	}
+	return common
+}
+
+// siblings gives pairs whose names were changed as those of others the name that they
+// should have: a publisher who calls ip src_ip calls port src_port. Of several such
+// changes the one counts that fits best.
+func siblings(old, new []*column, details [][]pair) {
+	var names drift.Affixes
+	for i, a := range old {
+		for j, b := range new {
+			names.Add(a.name, b.name, details[i][j].score)
+		}
+	}
+	best := names.Best()
+	for i, a := range old {
+		for j, b := range new {
+			if p := &details[i][j]; best != "" && p.score > 0 && p.name < sibling && drift.Affix(a.name, b.name) == best {
+				p.score += weightName * (sibling - p.name)
+				p.name = sibling
+			}
+		}
+	}
+}
+
+// sibling is the likeness of names of which one was made of the other as others were.
+const sibling = 0.95
 
 // shape compares how long the values are and what characters they have.
 func shape(old, new *column) float64 {

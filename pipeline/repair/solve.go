@@ -39,6 +39,9 @@ func (s *search) starts() []*start {
 	t = s.trial()
 	t.spec.Input, t.spec.Explode = *in.DeepCopy(), slices.Clone(s.is.Spec.Explode)
 	t.spec.Input.Capture, t.spec.Input.MaxRecordBytes = s.spec.Input.Capture, s.spec.Input.MaxRecordBytes
+	if t.spec.Input.Charset == "" {
+		t.spec.Input.Charset = s.spec.Input.Charset
+	}
 	for _, skip := range s.is.Spec.Skip {
 		if !slices.ContainsFunc(t.spec.Skip, func(r v1alpha1.SkipRule) bool { return r.Reason == skip.Reason }) {
 			t.spec.Skip = append(t.spec.Skip, skip)
@@ -284,8 +287,13 @@ func (t *trial) pair(old, new []*column, banned map[[2]string]bool) map[string]s
 		for j, b := range new {
 			if !banned[[2]string{a.name, b.name}] {
 				details[i][j] = compare(a, b)
-				scores[i][j] = details[i][j].score
 			}
+		}
+	}
+	siblings(old, new, details)
+	for i := range details {
+		for j := range details[i] {
+			scores[i][j] = details[i][j].score
 		}
 	}
 	pairs, sum := assign(scores, alone)

@@ -65,6 +65,22 @@ func compileTimes(spec *v1alpha1.TimeSpec, at string) (*times, error) {
 	return t, nil
 }
 
+// TimeReader tells whether rules with a TimeSpec read a text as a time; nil stands
+// for a rule without one.
+func TimeReader(spec *v1alpha1.TimeSpec) (func(s string) bool, error) {
+	t := isoTimes
+	if spec != nil {
+		var err error
+		if t, err = compileTimes(spec, "time"); err != nil {
+			return nil, err
+		}
+	}
+	return func(s string) bool {
+		_, ok := t.read(s)
+		return ok
+	}, nil
+}
+
 func (t *times) read(s string) (time.Time, bool) {
 	for _, l := range t.layouts {
 		if v, ok := l(s, t.zone); ok {
