@@ -76,6 +76,9 @@ func (st *start) solve(ctx context.Context) ([]Proposal, error) {
 		if err != nil {
 			return out, err
 		}
+		if len(out) > 0 {
+			st.fine = false // the first had something to mend; what is second best may mend nothing
+		}
 		if p != nil {
 			if len(out) > 0 { // it is the second best, although there is no third
 				best := &out[len(out)-1]
