@@ -136,7 +136,7 @@ func (c *comparison) reportLost(l *Column, successor string) {
 		if c.base == nil {
 			f.Sentence = fmt.Sprintf("Column %q is not there%s; the payload has %s.", l.Name, fills(l), quoted(c.now.Columns))
 			if !l.Required && onlyExtras(l.Fields) { // it may never have been there
-				f.Breaking, f.Class = false, ClassDegraded
+				f.Breaking, f.Class = false, ClassAnomaly // what is degraded is not learned
 			}
 		}
 		c.explain(l.Name, f)
