@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/parse/record"
 	"github.com/weir-project/weir/pipeline/status"
 )
@@ -41,7 +42,7 @@ func (c *comparison) lostPaths() map[string]bool {
 	taken := make(map[string]bool)
 	for i := range c.now.Inputs {
 		in := &c.now.Inputs[i]
-		path := plainPath(in.Name)
+		path := in.path()
 		switch below := c.below(path); {
 		case below != "" && c.now.Paths[path] == nil && c.base != nil && c.always(path):
 			c.reportNested(in, path, below)
@@ -77,7 +78,7 @@ func (c *comparison) vanished(in *Column) bool {
 	}
 	// A path that not all records have may be missing from a payload, unless that
 	// is too much of a coincidence: in many records, or as something else came.
-	return c.absence(base) < 10*c.whole && c.anyNewPath(plainPath(in.Name))
+	return c.absence(base) < 10*c.whole && c.anyNewPath(in.path())
 }
 
 // absence is the chance that none of so many records has a path.
@@ -250,7 +251,7 @@ func typeNames(p *Path) string { return strings.Join(p.Types.Names(), "|") }
 // reads returns the input that reads a leaf path.
 func (p *Profile) reads(leaf string) *Column {
 	for i := range p.Inputs {
-		path := plainPath(p.Inputs[i].Name)
+		path := p.Inputs[i].path()
 		rest, ok := strings.CutPrefix(leaf, path)
 		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			if in := &p.Inputs[i]; in.Values+in.Empty > 0 || rest == "" {
@@ -259,6 +260,27 @@ func (p *Profile) reads(leaf string) *Column {
 		}
 	}
 	return nil
+}
+
+// path is where the input is among the leaves of records.
+func (c *Column) path() string {
+	if c.leaf != "" {
+		return c.leaf
+	}
+	return plainPath(c.Name)
+}
+
+// leafOf is the path of an input among the leaves: below a list that is exploded,
+// rules leave out that it is one.
+func leafOf(spec *v1alpha1.ParserSpec, input string) string {
+	path := plainPath(input)
+	for i := range spec.Explode {
+		from := plainPath(spec.Explode[i].From)
+		if rest, ok := strings.CutPrefix(path, from+"."); ok && from != "" {
+			path = from + "[]." + rest
+		}
+	}
+	return path
 }
 
 // plainPath is a path as the leaves of records are told: without "$" and with []

@@ -141,6 +141,7 @@ type Column struct {
 	Missing []float64 `json:"missing,omitempty"`
 
 	separators, nulls []string // see cleaning
+	leaf              string   // see leafOf
 }
 
 // Anchor is the family of kinds of a column: Right of Of values are in it.

@@ -154,7 +154,7 @@ func (s *search) learnGood(ctx context.Context, lens *drift.Lens, baseline *drif
 		s.window[0] = run.first.AddDate(-1, 0, 0)
 	}
 	s.useInputs()
-	names := namesOf(profile)
+	names := namesOf(profile, s.spec.Explode)
 	for _, in := range s.base.Inputs {
 		if !slices.Contains(names, in.Name) {
 			names = append(names, in.Name)

@@ -101,7 +101,7 @@ func (st *start) columns(ctx context.Context) ([]*column, error) {
 	if err != nil || profile.Unreadable != "" || profile.Records == 0 {
 		return nil, err
 	}
-	names := namesOf(profile)
+	names := namesOf(profile, st.spec.Explode)
 	if positional {
 		names = numbered(min(width(profile), maxSide))
 		*columnsIn(&probe.Input) = names
