@@ -28,6 +28,7 @@ func (c *comparison) causes(old, new *v1alpha1.InputSpec) (causes []status.Findi
 		c.textCauses(old.Text, new.Text, hard)
 	case repair.Family(old) != repair.Family(new):
 		hard(drift.CodeContainer, "", describe(old), describe(new), "The payload was %s and is %s now.", describe(old), describe(new))
+	case !c.elsewhere():
 	case old.JSON != nil && old.JSON.Records != new.JSON.Records:
 		hard(CodeRecords, orNone(old.JSON.Records), old.JSON.Records, new.JSON.Records, "The records were at %q and are at %q now.",
 			at(old.JSON.Records), at(new.JSON.Records))
@@ -39,6 +40,12 @@ func (c *comparison) causes(old, new *v1alpha1.InputSpec) (causes []status.Findi
 			old.HTML.Records, new.HTML.Records)
 	}
 	return causes
+}
+
+// elsewhere tells whether the old reader does not find the records of the new payload.
+// Where it does, another way to name their place is no change.
+func (c *comparison) elsewhere() bool {
+	return c.now.Unreadable != "" || c.now.Records*2 <= int64(c.is.Records)
 }
 
 func (c *comparison) textCauses(old, new *v1alpha1.TextSpec, hard adder) {

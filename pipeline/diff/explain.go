@@ -22,7 +22,7 @@ func (c *comparison) explain(ctx context.Context, found []status.Finding) ([]sta
 	if f := c.whole(found); f != nil {
 		return append([]status.Finding{*f}, c.surface()...), nil
 	}
-	if c.retired(found) || c.is == nil || !repair.Related(&c.spec.Input, &c.is.Spec.Input) {
+	if c.retired(found) || c.refused(found) || c.is == nil || !repair.Related(&c.spec.Input, &c.is.Spec.Input) {
 		return asFound()
 	}
 	causes := c.causes(&c.spec.Input, &c.is.Spec.Input)
@@ -45,6 +45,8 @@ func (c *comparison) explain(ctx context.Context, found []status.Finding) ([]sta
 // whole is the one finding that explains everything, nil if there is none.
 func (c *comparison) whole(found []status.Finding) *status.Finding {
 	switch {
+	case c.refused(found):
+		return nil
 	case c.alone && c.now.Unreadable != "":
 		f := c.noList()
 		return &f
@@ -142,6 +144,11 @@ func weight(found []status.Finding) int {
 
 func (c *comparison) retired(found []status.Finding) bool {
 	return slices.ContainsFunc(found, func(f status.Finding) bool { return drift.ClassOf(&f) == drift.ClassRetired })
+}
+
+// refused tells whether the publisher says why there are no data.
+func (c *comparison) refused(found []status.Finding) bool {
+	return slices.ContainsFunc(found, func(f status.Finding) bool { return f.Code == drift.CodeErrorBody })
 }
 
 // isForeign tells whether the payload is in another format altogether: its reader

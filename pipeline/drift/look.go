@@ -1,6 +1,8 @@
 package drift
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -32,6 +34,10 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 		value = c.clean(value)
 	}
 	trimmed := trimSpace(value)
+	if trimmed != "" && (trimmed[0] == '[' || trimmed[0] == '{') {
+		value = compact(value)
+		trimmed = trimSpace(value)
+	}
 	if trimmed == "" {
 		l.empty++
 		return
@@ -62,6 +68,19 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 		c.sample(value)
 		l.sampled = len(c.Samples) == maxSamples
 	}
+}
+
+// compact takes the white space out of a list or an object of JSON: a payload that is
+// printed for people has no other values.
+func compact(value string) string {
+	if !strings.ContainsAny(value, " \t\r\n") {
+		return value
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(value)) != nil {
+		return value
+	}
+	return b.String()
 }
 
 // list counts a value among the frequent ones.

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,11 +28,11 @@ var (
 // checkNotice explains a payload without records by what the publisher says
 // instead: that the feed is over, or why it is refused.
 func checkNotice(c *comparison) {
-	if c.now.Head == "" || !c.saysNothing() {
+	if c.now.Head == "" || !c.saysNothing() || c.now.Bytes > longestNotice(c.now.Head) {
 		return
 	}
-	for line := range strings.SplitSeq(c.now.Head, "\n") {
-		words := noticeIn(line)
+	for _, text := range saidIn(c.now.Head) {
+		words := noticeIn(text)
 		switch {
 		case words == "":
 		case serverWords.MatchString(words):
@@ -39,7 +40,7 @@ func checkNotice(c *comparison) {
 			return
 		case retiredWords.MatchString(words):
 			c.add(status.Finding{Code: CodeRetired, Before: c.had(), After: words,
-				Sentence: fmt.Sprintf("The feed has no records any more; the publisher says %q.", words)})
+				Sentence: fmt.Sprintf("The feed has no records any more; the publisher says %s.", quote(words))})
 			c.done = true
 			return
 		case c.headerOnly(): // without rows, under a comment
@@ -51,6 +52,32 @@ func checkNotice(c *comparison) {
 	if c.isError() {
 		c.refuse(excerptOf([]byte(c.now.Head)))
 	}
+}
+
+// longestNotice is how long a payload may be of which a notice is all. What is longer
+// is data that is not found, and has words of its own.
+func longestNotice(head string) int64 {
+	start := []byte(strings.TrimLeft(head, "\ufeff \t\r\n") + " ")
+	switch {
+	case isHTML(start):
+		return math.MaxInt64
+	case isJSON(start), start[0] == '<':
+		return 4 << 10
+	}
+	return 64 << 10
+}
+
+// saidIn are the texts of the beginning of a payload: what a page shows, the strings
+// of a document in JSON, and then lines.
+func saidIn(head string) []string {
+	start, lines := []byte(strings.TrimLeft(head, "\ufeff \t\r\n")+" "), strings.Split(head, "\n")
+	switch {
+	case isHTML(start):
+		return append(shown(head), lines...)
+	case isJSON(start):
+		return append(stringsIn(head), lines...)
+	}
+	return lines
 }
 
 // saysNothing tells whether a payload has nothing of what there was: no event, or
@@ -89,8 +116,12 @@ func (c *comparison) hardlyAny() bool {
 }
 
 func (c *comparison) refuse(words string) {
+	is := "an error message"
+	if isHTML([]byte(strings.TrimLeft(c.now.Head, "\ufeff \t\r\n"))) {
+		is = "a web page"
+	}
 	c.add(status.Finding{Code: CodeErrorBody, Breaking: true, Before: c.had(), After: words,
-		Sentence: fmt.Sprintf("There is an error message instead of data: %q.", words)})
+		Sentence: fmt.Sprintf("There is %s instead of data: %s.", is, quote(words))})
 	c.done = true
 }
 
