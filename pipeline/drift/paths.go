@@ -20,6 +20,7 @@ func checkPaths(c *comparison) {
 	if c.base == nil {
 		return
 	}
+	c.arrived()
 	for _, path := range onlyIn(c.now.Paths, c.base.Paths) {
 		if c.isNewPath(path) && !taken[path] {
 			c.reportPathAdded(path)
@@ -48,6 +49,7 @@ func (c *comparison) lostPaths() map[string]bool {
 			c.reportNested(in, path, below)
 		case c.unlisted(path):
 			c.reportUnlisted(in, path)
+		case c.reshaped(in, path):
 		case c.vanished(in) && !c.covered(in, hasPath):
 			c.reportVanished(in, path, taken)
 		}
@@ -128,6 +130,62 @@ func (c *comparison) reportUnlisted(in *Column, path string) {
 	c.explain(in.Name, status.Finding{Code: CodePathType, Path: in.Name, Breaking: true,
 		Before: c.describe(c.base, in.Name), After: c.describe(c.now, in.Name),
 		Sentence: fmt.Sprintf("%q was a list of values and is a single one now.", path)})
+}
+
+// reshaped reports that what was a list is an object, or the other way round.
+func (c *comparison) reshaped(in *Column, path string) bool {
+	if c.base == nil || c.now.Paths[path] != nil || c.base.Paths[path] != nil || c.now.Paths[path+"[]"] != nil || in.Values == 0 {
+		return false // as nearly all are
+	}
+	was, n, _ := c.base.shape(path)
+	is, m, below := c.now.shape(path)
+	if was == "" || is == "" || was == is || n < minBefore || m < minAll {
+		return false
+	}
+	c.explain(in.Name, status.Finding{Code: CodePathType, Path: in.Name, Breaking: true, Before: was, After: below,
+		Sentence: fmt.Sprintf("%q was %s and is %s now (%q).", in.Name, was, is, below)})
+	return true
+}
+
+// shape tells whether a list or an object is at a path, in how many records at least,
+// and a leaf in it; "" if it is something else, or not always the same.
+func (p *Profile) shape(path string) (shape string, records int64, leaf string) {
+	for name, at := range p.Paths {
+		rest, ok := strings.CutPrefix(name, path)
+		if !ok || path == "" || rest != "" && rest[0] != '.' && rest[0] != '[' {
+			continue
+		}
+		is := "a list"
+		switch {
+		case rest == "" && at.Types[record.Null]+at.Types[record.Array]+at.Types[record.Object] > 0:
+			continue // nothing, or an empty one
+		case rest == "":
+			return "", 0, ""
+		case rest[0] == '.':
+			is = "an object"
+		}
+		if shape != "" && shape != is {
+			return "", 0, ""
+		}
+		shape, records = is, records+at.Records
+		if leaf == "" || name < leaf {
+			leaf = name
+		}
+	}
+	return shape, records, leaf
+}
+
+// arrived reports paths that rules read and that have come at last.
+func (c *comparison) arrived() {
+	for i := range c.now.Inputs {
+		in := &c.now.Inputs[i]
+		base := c.base.input(in.Name)
+		if base == nil || base.Values+base.Empty > 0 || base.Absent < minBefore || in.Values < minAll || c.explained[in.Name] || !hasPaths(c.now.Declared) {
+			continue
+		}
+		c.add(status.Finding{Code: CodePathAdded, Path: in.Name, After: describe(in),
+			Sentence: fmt.Sprintf("%q has come, in %s of %s%s.", in.Name, number64(in.Values), count(c.now.Looked, "record"), fills(in))})
+	}
 }
 
 func (c *comparison) reportVanished(in *Column, path string, taken map[string]bool) {
