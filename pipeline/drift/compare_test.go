@@ -258,7 +258,7 @@ func TestCompareNamesTheColumnThatChanged(t *testing.T) {
 		{
 			"JSON: a key moves", jsonRecords, items(40, item),
 			items(9, `{"seen":"$t","ip":"$a","link":"http://example.com/$i","family":"$m","id":$i}`),
-			drift.CodePathMoved, `"host.ip" is gone; "ip" has the same kind of values (ipv4) and took its place.`,
+			drift.CodePathMoved, `"host.ip" has moved to "ip".`,
 			true, drift.ClassBreakingSilent,
 		},
 		{
@@ -341,7 +341,7 @@ func TestCompareWithoutBaselineAsksWhetherThePayloadFits(t *testing.T) {
 		{"most values do not fit", bareLines, rows(9, "$m") + rows(8, "$a"), `9 of 17 records cannot become events; 9 with ip: `},
 		{"some values do not fit", bareLines, rows(4, "$m") + rows(8, "$a"), ""},
 		{"a page", bareLines, "<html><title>Sign in</title>\n<body>\n</html>\n", `The payload is HTML ("Sign in") instead of text.`},
-		{"a required key is missing", jsonRecords, items(2, `{"seen":"$t","ip":"$a"}`), `"host.ip" is gone; "ip"`},
+		{"a required key is missing", jsonRecords, items(2, `{"seen":"$t","ip":"$a"}`), `"host.ip" has moved to "ip"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			findings := drift.Compare(nil, learn(t, lensOf(t, tc.spec), tc.payload))

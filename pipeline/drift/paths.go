@@ -196,7 +196,12 @@ func (c *comparison) reportVanished(in *Column, path string, taken map[string]bo
 		f.Code, f.After = CodePathMoved, moved
 		kind := kindOf(c.now.column(moved))
 		f.Sentence = fmt.Sprintf("%q is gone; %q has the same kind of values (%s) and took its place.", in.Name, moved, kind)
-		if kind == "" {
+		switch {
+		case lastName(moved) == lastName(path) && lastName(path) != "value":
+			f.Sentence = fmt.Sprintf("%q has moved to %q.", in.Name, moved)
+		case c.sharedWith(in, moved) >= wentThere:
+			f.Sentence = fmt.Sprintf("%q is gone; %q has the same values and took its place.", in.Name, moved)
+		case kind == "":
 			f.Sentence = fmt.Sprintf("%q is gone; the values are now at %q, it seems.", in.Name, moved)
 		}
 	case c.base == nil:
@@ -232,10 +237,11 @@ func (c *comparison) movedTo(in *Column, path string) string {
 			continue
 		}
 		score := c.score(in, leaf, -1)
-		if lastName(leaf) == lastName(path) {
+		same, shared := lastName(leaf) == lastName(path), c.sharedWith(in, leaf)
+		if same {
 			score++
 		}
-		if score > most {
+		if score += shared; score > most && (same || shared >= wentThere || c.telling(in, leaf) || nameSimilarity(lastName(path), lastName(leaf)) >= minLikeName) {
 			best, most = leaf, score
 		}
 	}
@@ -243,6 +249,30 @@ func (c *comparison) movedTo(in *Column, path string) string {
 		return ""
 	}
 	return best
+}
+
+// minLikeName is how alike the last names of two paths are that have nothing but text
+// or numbers in common.
+const minLikeName = 0.4
+
+// telling tells whether the kind of a lost path is one that says more than that there
+// is text or a number.
+func (c *comparison) telling(in *Column, leaf string) bool {
+	base, now := c.known(in.Name), c.now.column(leaf)
+	return base == nil || now == nil || now.Values == 0 || familyOf(base).kinds&(Text|Int|Float|Bool) == 0
+}
+
+// sharedWith is the share of the values of a lost path that a new one has.
+func (c *comparison) sharedWith(in *Column, leaf string) float64 {
+	base, now := c.known(in.Name), c.now.column(leaf)
+	if base == nil || now == nil {
+		return 0
+	}
+	share, of := base.Sketch.shared(now.Sketch)
+	if of < minShared {
+		return 0
+	}
+	return share
 }
 
 func (c *comparison) isNewPath(path string) bool {

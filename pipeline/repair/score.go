@@ -21,6 +21,8 @@ const (
 	// kind.
 	sureName    = 0.85
 	sureOverlap = 0.3
+	// unknown is how alike the values of columns are of which one has none.
+	unknown = 0.3
 )
 
 // column is what is known of a column or path for the comparison.
@@ -135,6 +137,8 @@ func compare(old, new *column) (p pair) {
 		add(weightOverlap, p.overlap)
 	} else if p.name < sureName {
 		return p
+	} else { // a column without values is no match for one that has some
+		add(weightKind+weightShape+weightOverlap, unknown)
 	}
 	add(weightPosition, 1-math.Abs(old.position-new.position))
 	if p.score = sum / weights; p.name >= 1 && p.score <= alone {
