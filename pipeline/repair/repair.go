@@ -105,9 +105,15 @@ func Search(ctx context.Context, p *Problem) ([]Proposal, error) {
 
 func clipBytes(b []byte) []byte { return b[:min(len(b), MaxBytes)] }
 
-// ranked sorts proposals, and takes those out that are there twice. What it costs to
-// be wrong about the first is told by how good the second is.
+// ranked sorts proposals, and takes those out that are there twice, or that read far
+// less than another one. What it costs to be wrong about the first is told by how good
+// the second is.
 func ranked(found []Proposal) []Proposal {
+	most := int64(0)
+	for i := range found {
+		most = max(most, found[i].Events)
+	}
+	found = slices.DeleteFunc(found, func(p Proposal) bool { return p.Events*2 < most })
 	slices.SortStableFunc(found, func(a, b Proposal) int {
 		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(safety(&b), safety(&a)), cmp.Compare(len(a.Changes), len(b.Changes)), cmp.Compare(len(a.Patch), len(b.Patch)))
 	})

@@ -37,6 +37,7 @@ type column struct {
 	telling  drift.Kinds
 	lengths  []int // sorted
 	classes  [4]float64
+	instants map[string]bool // see seconds
 }
 
 // madeUp are names that say nothing but the position.
@@ -133,7 +134,9 @@ func compare(old, new *column) (p pair) {
 	if len(old.values) > 0 && len(new.values) > 0 {
 		add(weightKind, likeKinds(old, new))
 		add(weightShape, shape(old, new))
-		p.overlap, p.known = overlap(old, new), true
+		if p.overlap, p.known = overlap(old, new), true; p.overlap == 0 {
+			p.overlap = overlapOfTimes(old, new)
+		}
 		add(weightOverlap, p.overlap)
 	} else if p.name < sureName {
 		return p

@@ -67,7 +67,7 @@ func (st *start) solve(ctx context.Context) ([]Proposal, error) {
 		if err != nil {
 			return out, err
 		}
-		if p != nil {
+		if p != nil && (len(out) == 0 || !t.partial) { // to lose a field is no other way to fill it
 			out = append(out, *p)
 		}
 		if t.margin >= 0.15 || t.weakest[0] == "" {
