@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
@@ -29,7 +30,7 @@ func (c *column) seconds() map[string]bool {
 	}
 	c.instants = map[string]bool{}
 	layouts, other := infer.TimesOf(c.values)
-	if len(layouts) == 0 || other != nil {
+	if len(layouts) == 0 || len(other) > 0 {
 		return c.instants
 	}
 	p, err := parse.Compile(&v1alpha1.ParserSpec{
@@ -45,9 +46,12 @@ func (c *column) seconds() map[string]bool {
 		lines = append(lines, strings.ReplaceAll(v, "\n", " "))
 	}
 	// What cannot be read leaves fewer times; that is no error.
-	_, _ = p.Parse(context.Background(), bytes.NewReader([]byte(strings.Join(lines, "\n"))), parse.Meta{}, secondsSeen(c.instants), nil)
+	_, _ = p.Parse(context.Background(), bytes.NewReader([]byte(strings.Join(lines, "\n"))), whenever, secondsSeen(c.instants), nil)
 	return c.instants
 }
+
+// whenever is known of a payload whose times may be any.
+var whenever = parse.Meta{Source: "any.times", Collected: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), TLP: event.TLPAmber, Restriction: event.RestrictionNeedToKnow}
 
 type secondsSeen map[string]bool
 
