@@ -100,7 +100,20 @@ func Search(ctx context.Context, p *Problem) ([]Proposal, error) {
 		}
 		found = append(found, more...)
 	}
-	return ranked(found), nil
+	return ranked(slices.DeleteFunc(found, s.poor)), nil
+}
+
+// poor tells whether a proposal fills less than half of the fields that the Parser
+// fills: it would only hide the loss.
+func (s *search) poor(p Proposal) bool {
+	filled := func(spec *v1alpha1.ParserSpec) int {
+		fields := map[string]bool{}
+		for _, r := range spec.Mapping {
+			fields[r.Field] = true
+		}
+		return len(fields)
+	}
+	return filled(p.Spec)*2 < filled(s.spec)
 }
 
 func clipBytes(b []byte) []byte { return b[:min(len(b), MaxBytes)] }

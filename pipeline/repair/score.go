@@ -4,6 +4,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/weir-project/weir/pipeline/drift"
 )
@@ -135,7 +136,7 @@ func compare(old, new *column) (p pair) {
 		add(weightKind, likeKinds(old, new))
 		add(weightShape, shape(old, new))
 		if p.overlap, p.known = overlap(old, new), true; p.overlap == 0 {
-			p.overlap = overlapOfTimes(old, new)
+			p.overlap = max(overlapOfTimes(old, new), overlapOfWords(old, new))
 		}
 		add(weightOverlap, p.overlap)
 	} else if p.name < sureName {
@@ -204,6 +205,26 @@ func normal(a []float64) []float64 {
 		}
 	}
 	return out
+}
+
+// overlapOfWords is the overlap of texts without regard to case and punctuation:
+// LoginAttack and login_attack are the same word.
+func overlapOfWords(old, new *column) float64 {
+	if old.telling|new.telling != 0 {
+		return 0
+	}
+	return overlap(old.plain(), new.plain())
+}
+
+// plain is a column with its values in lower case, without punctuation.
+func (c *column) plain() *column {
+	words := make(map[string]bool, len(c.distinct))
+	for v := range c.distinct {
+		if w := plain(v); w != "" && strings.Trim(w, "0123456789") != "" {
+			words[w] = true
+		}
+	}
+	return &column{distinct: words}
 }
 
 // overlap is how many of the values of the one with fewer the other has too.
