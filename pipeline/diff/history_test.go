@@ -27,7 +27,7 @@ type want struct {
 
 type verdict struct {
 	Class    []string
-	Breaking bool
+	Breaking *bool // nil: either is right
 	Paths    []string
 	Codes    []string
 	Says     []string
@@ -47,7 +47,11 @@ type chapter struct {
 }
 
 func TestHistory(t *testing.T) {
-	folders, err := filepath.Glob("testdata/history/*/want.yaml")
+	readHistory(t, "testdata/history")
+}
+
+func readHistory(t *testing.T, root string) {
+	folders, err := filepath.Glob(filepath.Join(root, "*", "want.yaml"))
 	if err != nil || len(folders) == 0 {
 		t.Fatal(folders, err)
 	}
@@ -122,8 +126,8 @@ func (c *chapter) check(t *testing.T, spec *v1alpha1.ParserSpec, v *verdict) {
 		named = named || f.Class == r.Class && f.Breaking == r.Breaking &&
 			(len(v.Paths) == 0 || slices.Contains(v.Paths, f.Path)) && (len(v.Codes) == 0 || slices.Contains(v.Codes, f.Code))
 	}
-	if !slices.Contains(v.Class, r.Class) || r.Breaking != v.Breaking || !named {
-		t.Errorf("class %q, breaking %v; want %q, %v, paths %q, codes %q", r.Class, r.Breaking, v.Class, v.Breaking, v.Paths, v.Codes)
+	if !slices.Contains(v.Class, r.Class) || v.Breaking != nil && r.Breaking != *v.Breaking || !named {
+		t.Errorf("class %q, breaking %v; want %q, not %v, paths %q, codes %q", r.Class, r.Breaking, v.Class, r.Breaking, v.Paths, v.Codes)
 	}
 	for _, part := range v.Says {
 		if !strings.Contains(said, part) {
@@ -149,8 +153,12 @@ func (c *chapter) checkRepair(t *testing.T, r *Result, v *verdict) {
 	case r.Repair == nil:
 		t.Error("no repair is offered")
 	default:
-		if r.Repair.Events != v.Repair.Events || r.Repair.Rejected != v.Repair.Rejected || v.Repair.Safe != nil && r.Repair.Safe != *v.Repair.Safe {
-			t.Errorf("the repair gives %d events, %d rejected, safe %v; want %d, %d", r.Repair.Events, r.Repair.Rejected, r.Repair.Safe, v.Repair.Events, v.Repair.Rejected)
+		count := v.Repair.Events
+		if count == 0 && c.unchanged != nil {
+			count = int64(len(events(t, r.Spec, c.unchanged)))
+		}
+		if count > 0 && r.Repair.Events != count || r.Repair.Rejected != v.Repair.Rejected || v.Repair.Safe != nil && r.Repair.Safe != *v.Repair.Safe {
+			t.Errorf("the repair gives %d events, %d rejected, safe %v; want %d, %d", r.Repair.Events, r.Repair.Rejected, r.Repair.Safe, count, v.Repair.Rejected)
 		}
 		if c.unchanged != nil && r.Mended != nil {
 			sameEvents(t, events(t, r.Mended, c.new), events(t, r.Spec, c.unchanged))
