@@ -146,9 +146,10 @@ func (c *comparison) retired(found []status.Finding) bool {
 	return slices.ContainsFunc(found, func(f status.Finding) bool { return drift.ClassOf(&f) == drift.ClassRetired })
 }
 
-// refused tells whether the publisher says why there are no data.
+// refused tells whether the publisher says why there are no data, or that there are
+// none.
 func (c *comparison) refused(found []status.Finding) bool {
-	return slices.ContainsFunc(found, func(f status.Finding) bool { return f.Code == drift.CodeErrorBody })
+	return slices.ContainsFunc(found, func(f status.Finding) bool { return f.Code == drift.CodeErrorBody || f.Code == drift.CodeEmpty })
 }
 
 // isForeign tells whether the payload is in another format altogether: its reader

@@ -22,6 +22,8 @@ var (
 		`not found|bad request|bad gateway|gateway time-?out|service unavailable|internal server error|under maintenance|temporarily unavailable|an? error occurred)\b`)
 	// serverWords are of pages that a server made, whose words may be those of others.
 	serverWords = regexp.MustCompile(`(?i)document has moved|moved permanently|object moved|temporarily moved`)
+	// noneWords are all that a publisher writes where there is nothing today.
+	noneWords   = regexp.MustCompile(`(?i)^no[-_ ]?(new[-_ ])?(results?|records?|entries|hits|matches|indicators|iocs?|events|samples|urls)([-_ ](were[-_ ])?(found|available))?[.!]?$`)
 	errorMember = regexp.MustCompile(`(?i)^\s*\{[^{\[]{0,80}"(error|errors|error_?message|error_?code|fault|exception|message|detail|status_?code)"\s*:`)
 )
 
@@ -37,6 +39,11 @@ func checkNotice(c *comparison) {
 		case words == "":
 		case serverWords.MatchString(words):
 			c.refuse(words)
+			return
+		case c.base != nil && noneWords.MatchString(words):
+			c.add(status.Finding{Code: CodeEmpty, Before: c.had(), After: words,
+				Sentence: fmt.Sprintf("There are no records; the publisher says %s.", quote(words))})
+			c.done = true
 			return
 		case retiredWords.MatchString(words):
 			c.add(status.Finding{Code: CodeRetired, Before: c.had(), After: words,
@@ -136,7 +143,7 @@ func (c *comparison) had() string {
 // noticeIn is what a line says to people.
 func noticeIn(line string) string {
 	words := strings.Trim(line, "#;/*!-<> \t\r")
-	if !strings.Contains(words, " ") && !isErrorText(words) && !retiredWords.MatchString(words) {
+	if !strings.Contains(words, " ") && !isErrorText(words) && !retiredWords.MatchString(words) && !noneWords.MatchString(words) {
 		return ""
 	}
 	return cut(words, 2*maxExcerpt)

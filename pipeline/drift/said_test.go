@@ -18,6 +18,7 @@ func TestAPublisherIsQuotedInItsOwnWords(t *testing.T) {
 		{"a word for the state", `{"query_status": "no_api_key"}`, drift.CodeErrorBody, `There is an error message instead of data: "no_api_key".`},
 		{"the detail of a tombstone", `{"errors": [{"status": 410, "detail": "This API was discontinued. See https://example.com/v2"}]}`, drift.CodeRetired,
 			`The feed has no records any more; the publisher says "This API was discontinued. See https://example.com/v2".`},
+		{"a word for nothing today", `{"query_status": "no_results"}`, drift.CodeEmpty, `There are no records; the publisher says "no_results".`},
 		{"a page with a title", "<!DOCTYPE html>\n<html><head><title>Just a moment...</title></head><body>Wait</body></html>", drift.CodeContainer,
 			`The payload is HTML ("Just a moment...") instead of JSON.`},
 		{"a page without one", "<html><body><script>x()</script><h1>503 Service  Unavailable</h1>\nNo server</body></html>", drift.CodeContainer,

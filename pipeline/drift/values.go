@@ -188,8 +188,8 @@ func (c *comparison) reportLayout(base, now *Column) {
 		Before: describe(base), After: describe(now),
 		Evidence: &status.Evidence{Was: was.Values, WasOf: base.Kinds.Of(Timestamp), Is: now.Layouts.of(was.Name), IsOf: now.Kinds.Of(Timestamp)},
 		Sentence: fmt.Sprintf("Column %q had times in the layout %s (%s of %s) and has them in %s now (%s of %s)%s.", now.Name,
-			was.Name, number64(was.Values), number64(base.Kinds.Of(Timestamp)),
-			is.Name, number64(is.Values), number64(now.Kinds.Of(Timestamp)),
+			was.Shown(), number64(was.Values), number64(base.Kinds.Of(Timestamp)),
+			is.Shown(), number64(is.Values), number64(now.Kinds.Of(Timestamp)),
 			forExample(base, now))})
 }
 
