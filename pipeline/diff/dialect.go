@@ -3,6 +3,7 @@ package diff
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -45,7 +46,8 @@ func (c *comparison) causes(old, new *v1alpha1.InputSpec) (causes []status.Findi
 // elsewhere tells whether the old reader does not find the records of the new payload.
 // Where it does, another way to name their place is no change.
 func (c *comparison) elsewhere() bool {
-	return c.now.Unreadable != "" || c.now.Records*2 <= int64(c.is.Records)
+	return c.now.Unreadable != "" || c.now.Records*2 <= int64(c.is.Records) ||
+		!slices.ContainsFunc(c.now.Inputs, func(in drift.Column) bool { return in.Values > 0 })
 }
 
 func (c *comparison) textCauses(old, new *v1alpha1.TextSpec, hard adder) {
