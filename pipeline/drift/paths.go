@@ -134,7 +134,8 @@ func (c *comparison) reportUnlisted(in *Column, path string) {
 
 // reshaped reports that what was a list is an object, or the other way round.
 func (c *comparison) reshaped(in *Column, path string) bool {
-	if c.base == nil || c.now.Paths[path] != nil || c.base.Paths[path] != nil || c.now.Paths[path+"[]"] != nil || in.Values == 0 {
+	if at := c.now.Paths[path]; c.base == nil || in.Values == 0 || c.now.Paths[path+"[]"] != nil ||
+		at != nil && at.Types[record.String]+at.Types[record.Number]+at.Types[record.Bool] > 0 {
 		return false // as nearly all are
 	}
 	was, n, _ := c.base.shape(path)
