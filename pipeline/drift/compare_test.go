@@ -205,7 +205,7 @@ func TestCompareNamesTheColumnThatChanged(t *testing.T) {
 		},
 		{
 			"an error body instead of a table", withHeader, table(40), `{"error": "unauthorized"}`,
-			drift.CodeContainer, `The payload is JSON (`+"`"+`{"error": "unauthorized"}`+"`"+`) instead of CSV.`, true, drift.ClassBreakingHard,
+			drift.CodeContainer, `The payload is JSON (` + "`" + `{"error": "unauthorized"}` + "`" + `) instead of CSV.`, true, drift.ClassBreakingHard,
 		},
 		{
 			"an archive instead of a table", withHeader, table(40), "PK\x03\x04\x14\x00\x00\x00",

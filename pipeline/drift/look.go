@@ -34,9 +34,9 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 		value = c.clean(value)
 	}
 	trimmed := trimSpace(value)
-	if trimmed != "" && (trimmed[0] == '[' || trimmed[0] == '{') {
-		value = compact(value)
-		trimmed = trimSpace(value)
+	if isDocument(trimmed) {
+		value = compact(trimmed)
+		trimmed = value
 	}
 	if trimmed == "" {
 		l.empty++
@@ -69,6 +69,8 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 		l.sampled = len(c.Samples) == maxSamples
 	}
 }
+
+func isDocument(value string) bool { return value != "" && (value[0] == '[' || value[0] == '{') }
 
 // compact takes the white space out of a list or an object of JSON: a payload that is
 // printed for people has no other values.
