@@ -5,9 +5,11 @@ package diff
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -335,14 +337,18 @@ func (c *comparison) nothing() status.Finding {
 		Sentence: fmt.Sprintf("There are no records any more; there were %d.", c.base.Records)}
 }
 
+// why is why a payload gave no events: what most records were rejected for.
 func why(p *drift.Profile) string {
 	if p.Unreadable != "" {
 		return p.Unreadable
 	}
-	for field, reason := range p.Reasons {
-		return field + ": " + reason.First
+	if len(p.Reasons) == 0 {
+		return "there are no records"
 	}
-	return "there are no records"
+	field := slices.MinFunc(slices.Collect(maps.Keys(p.Reasons)), func(a, b string) int {
+		return cmp.Or(cmp.Compare(p.Reasons[b].Count, p.Reasons[a].Count), cmp.Compare(a, b))
+	})
+	return field + ": " + p.Reasons[field].First
 }
 
 // finish sorts the findings, the breaking ones first, and judges the whole.

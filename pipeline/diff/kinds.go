@@ -3,25 +3,10 @@ package diff
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/status"
 )
-
-// nothing are words for no value.
-var nothing = map[string]bool{"-": true, "--": true, "n/a": true, "na": true, "none": true, "null": true, "nil": true, "unknown": true, "?": true,
-	"\\n": true, "nxdomain": true}
-
-// families are kinds that stand for the same thing; text is in none of them.
-var families = []struct {
-	name  string
-	kinds drift.Kinds
-}{
-	{"networks", drift.CIDR4 | drift.CIDR6}, {"IPv4 addresses", drift.IPv4}, {"IPv6 addresses", drift.IPv6}, {"addresses with ports", drift.IPPort},
-	{"URLs", drift.URL}, {"domain names", drift.FQDN}, {"SHA-256", drift.SHA256}, {"SHA-1", drift.SHA1}, {"MD5", drift.MD5}, {"CVE ids", drift.CVE},
-	{"e-mail addresses", drift.Email}, {"times", drift.Timestamp}, {"numbers", drift.Int | drift.Float | drift.ASN},
-}
 
 // Of a handful of values, so many must be something else, and such a share.
 const (
@@ -73,13 +58,14 @@ func all(c *drift.Column, k drift.Kinds) bool {
 
 // marked finds the word for nothing in a column whose values had a kind.
 func marked(was, is *drift.Column) *status.Finding {
-	for i := range families {
-		k := families[i].kinds
+	for _, f := range drift.Families() {
+		k := f.Kinds
 		if !all(was, k) {
 			continue
 		}
 		for _, t := range is.Top {
-			if !nothing[strings.ToLower(t.Value)] || t.Count < leastValues || kindCount(is, k)+t.Count < is.Values {
+			word := drift.IsNothing(t.Value) || drift.MayBeNothing(t.Value) && drift.KindsOf(t.Value)&k == 0
+			if !word || t.Count < leastValues || kindCount(is, k)+t.Count < is.Values {
 				continue
 			}
 			return &status.Finding{Code: drift.CodeMarker, Class: drift.ClassDegraded, Path: is.Name, Fields: is.Fields,
@@ -103,19 +89,20 @@ func kindCount(c *drift.Column, k drift.Kinds) (n int64) {
 // widened finds a telling kind that a column never had, beside the one it had.
 func widened(was, is *drift.Column) *status.Finding {
 	const numbers = drift.Int | drift.Float | drift.ASN
+	families := drift.Families()
 	for i := range families {
-		old := families[i].kinds
+		old := families[i].Kinds
 		if old&numbers != 0 || !all(was, old) || kindCount(is, old) == 0 {
 			continue
 		}
 		for _, f := range families {
-			n := kindCount(is, f.kinds)
-			if f.kinds&old != 0 || f.kinds&numbers != 0 || kindCount(was, f.kinds) > 0 || n < leastValues || float64(n) < leastShare*float64(is.Values) {
+			n := kindCount(is, f.Kinds)
+			if f.Kinds&old != 0 || f.Kinds&numbers != 0 || kindCount(was, f.Kinds) > 0 || n < leastValues || float64(n) < leastShare*float64(is.Values) {
 				continue
 			}
 			return &status.Finding{Code: drift.CodeWidened, Class: drift.ClassWidening, Path: is.Name, Fields: is.Fields,
 				Before: list(was.Samples), After: list(is.Samples),
-				Sentence: fmt.Sprintf("Column %q held %s only; %d of %d values are %s now.", is.Name, families[i].name, n, is.Values, f.name)}
+				Sentence: fmt.Sprintf("Column %q held %s only; %d of %d values are %s now.", is.Name, families[i].Name, n, is.Values, f.Name)}
 		}
 	}
 	return nil

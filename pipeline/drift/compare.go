@@ -45,6 +45,11 @@ const (
 	CodeWordAdded       = "word-added"
 	CodeSeparator       = "separator-changed"
 	CodeTimes           = "times-moved"
+	CodeOneTime         = "one-time"       // all events have the same time
+	CodeWindow          = "window-shorter" // older records are left out
+	CodeOrder           = "order-reversed" // the oldest records come first, or the newest
+	CodeLimit           = "row-limit"      // always the same round number of records
+	CodeMemberOrder     = "members-sorted"
 	CodeFile            = "file-renamed"
 	CodeVolume          = "volume"
 	CodeEmpty           = "no-records"
@@ -92,6 +97,7 @@ var checks = []check{
 	{"words", checkWords},
 	{"fit", checkFit},
 	{"shares", checkShares},
+	{"members", checkMembers},
 	{"times", checkTimes},
 }
 
@@ -106,6 +112,8 @@ type comparison struct {
 	// whole and partial are the levels of the tests; once is for two files.
 	whole, partial float64
 	once           bool
+	// fresh is the share of the records that were not in the payload before.
+	fresh float64
 	// rejectionsExplained: a finding says why records were rejected.
 	rejectionsExplained bool
 }
@@ -161,7 +169,7 @@ func rank(f *status.Finding) int {
 	if f.Breaking {
 		return 0
 	}
-	return slices.Index(classOrder, codeClass[f.Code])
+	return Severity(ClassOf(f))
 }
 
 func (c *comparison) add(f status.Finding) {
@@ -214,6 +222,11 @@ var codeClass = map[string]string{
 	CodeVocabulary:      ClassSemantic,
 	CodeSeparator:       ClassSemantic,
 	CodeTimes:           ClassSemantic,
+	CodeOneTime:         ClassSemantic,
+	CodeWindow:          ClassSemantic,
+	CodeLimit:           ClassSemantic,
+	CodeOrder:           ClassCosmetic,
+	CodeMemberOrder:     ClassSemantic,
 	CodeWordAdded:       ClassAdditive,
 	CodeVolume:          ClassAnomaly,
 	CodeEmpty:           ClassAnomaly,

@@ -13,30 +13,48 @@ type family struct {
 	// fields, if any, are the only ones in which the family says something: small
 	// numbers are ports only where ports are expected.
 	fields []string
+	// parts are what people call it, if values of one part among those of another are
+	// worth a word.
+	parts []Family
+}
+
+// Family is kinds that stand for the same thing.
+type Family struct {
+	Name  string // for people, in the plural
+	Kinds Kinds
 }
 
 // families in order of how much they tell.
 var families = []family{
-	{name: "cidr", kinds: CIDR4 | CIDR6},
-	{name: "ip_port", kinds: IPPort},
-	{name: "ip_range", kinds: IPRange},
-	{name: "ip", kinds: IPv4 | IPv6},
-	{name: "url", kinds: URL},
-	{name: "fqdn", kinds: FQDN},
-	{name: "email", kinds: Email},
-	{name: "mac", kinds: MAC},
-	{name: "sha256", kinds: SHA256},
-	{name: "sha1", kinds: SHA1},
-	{name: "md5", kinds: MD5},
-	{name: "cve", kinds: CVE},
-	{name: "uuid", kinds: UUID},
-	{name: "timestamp", kinds: Timestamp},
+	{name: "cidr", kinds: CIDR4 | CIDR6, parts: []Family{{"networks", CIDR4 | CIDR6}}},
+	{name: "ip_port", kinds: IPPort, parts: []Family{{"addresses with ports", IPPort}}},
+	{name: "ip_range", kinds: IPRange, parts: []Family{{"ranges of addresses", IPRange}}},
+	{name: "ip", kinds: IPv4 | IPv6, parts: []Family{{"IPv4 addresses", IPv4}, {"IPv6 addresses", IPv6}}},
+	{name: "url", kinds: URL, parts: []Family{{"URLs", URL}}},
+	{name: "fqdn", kinds: FQDN, parts: []Family{{"domain names", FQDN}}},
+	{name: "email", kinds: Email, parts: []Family{{"e-mail addresses", Email}}},
+	{name: "mac", kinds: MAC, parts: []Family{{"MAC addresses", MAC}}},
+	{name: "sha256", kinds: SHA256, parts: []Family{{"SHA-256", SHA256}}},
+	{name: "sha1", kinds: SHA1, parts: []Family{{"SHA-1", SHA1}}},
+	{name: "md5", kinds: MD5, parts: []Family{{"MD5", MD5}}},
+	{name: "cve", kinds: CVE, parts: []Family{{"CVE ids", CVE}}},
+	{name: "uuid", kinds: UUID, parts: []Family{{"UUIDs", UUID}}},
+	{name: "timestamp", kinds: Timestamp, parts: []Family{{"times", Timestamp}}},
 	{name: "asn", kinds: ASN, fields: []string{"asn"}},
 	{name: "port", kinds: Port, fields: []string{"sport", "dport"}},
 	{name: "cc", kinds: CC, fields: []string{"cc"}},
 	{name: "bool", kinds: Bool},
-	{name: "number", kinds: Int | Float},
+	{name: "number", kinds: Int | Float, parts: []Family{{"numbers", Int | Float | ASN}}},
 	{name: "text", kinds: Text},
+}
+
+// Families are those that have a name for people, in order of how much they tell.
+func Families() []Family {
+	var out []Family
+	for i := range families {
+		out = append(out, families[i].parts...)
+	}
+	return out
 }
 
 // telling reports whether values of other kinds are hardly ever in the family.

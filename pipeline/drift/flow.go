@@ -15,20 +15,27 @@ import (
 // deviations, ten alarms a year would be false.
 const (
 	keptSlot      = 8  // amounts of one time of the week
+	keptRecent    = 32 // amounts whatever the time
 	keptResiduals = 56 // deviations from the medians
 	keptGaps      = 64 // times between payloads
 	keptLags      = 32 // ages of the newest event
 
-	enoughSlot = 3
-	enoughGaps = 8
-	enoughLags = 8
+	enoughSlot   = 3
+	enoughOwn    = 5 // amounts of an hour, to do without those of its neighbours
+	enoughRecent = 16
+	enoughGaps   = 8
+	enoughLags   = 8
 
 	leastScale = 0.15
 	outlier    = 4.0  // scales, twice in a row
 	leastDrop  = 0.35 // of the logarithm: about three tenths of the records
-	slack      = 1.0  // CUSUM: what a deviation must exceed to count
-	clip       = 3.0  // and what it counts for at most
-	lasting    = 6.0  // sum of deviations that is a lasting loss
+	// leastFall and leastUnseen are how much of the logarithm there must be fewer
+	// records than ever, where the time of the week is not known well, or not at all.
+	leastFall   = 0.6
+	leastUnseen = 2.0
+	slack       = 1.0 // CUSUM: what a deviation must exceed to count
+	clip        = 3.0 // and what it counts for at most
+	lasting     = 6.0 // sum of deviations that is a lasting loss
 
 	neverEmpty     = 20 // payloads with records, before one without is news
 	neverEmptyMany = 10 // if there are many records
@@ -60,8 +67,10 @@ type Flow struct {
 	Gaps    []int32   `json:"gaps,omitempty"`
 	Changed time.Time `json:"changed,omitzero"`
 	Digest  string    `json:"digest,omitempty"`
-	// Lags are the ages in seconds of the newest event.
-	Lags []int64 `json:"lags,omitempty"`
+	// Lags are the ages in seconds of the newest event, Spans how much older the oldest
+	// one was.
+	Lags  []int64 `json:"lags,omitempty"`
+	Spans []int64 `json:"spans,omitempty"`
 }
 
 // judge tells what is unusual about the way in which a payload came.
@@ -81,7 +90,17 @@ func (f *Flow) judge(base, now *Profile, a Arrival) []status.Finding {
 		add(f.volume(now, a))
 	}
 	add(f.Overdue(a.Collected, a.Digest))
-	add(f.shifted(now))
+	if a.Digest != "" && a.Digest == f.Digest {
+		return found // it was judged before
+	}
+	add(f.limit(now))
+	if base.timeInput() == now.timeInput() { // else the times are others, as the Parser wants
+		add(f.shifted(base, now, a))
+		if len(found) == 0 {
+			add(f.anotherHour(base, now, a))
+		}
+		add(f.window(base, now))
+	}
 	return found
 }
 
@@ -99,7 +118,10 @@ func (f *Flow) empty() *status.Finding {
 // volume is about fewer records than usual. More of them are no reason to worry.
 func (f *Flow) volume(now *Profile, a Arrival) *status.Finding {
 	expected, r, scale, ok := f.residual(now, a)
-	if !ok || -r < leastDrop {
+	if !ok {
+		return f.fall(now, a)
+	}
+	if -r < leastDrop {
 		return nil
 	}
 	what := ""
@@ -117,9 +139,54 @@ func (f *Flow) volume(now *Profile, a Arrival) *status.Finding {
 			number64(now.Records), number64(was))}
 }
 
+// fall is about fewer records than the fewest of the last payloads, for as long as
+// it is not known what is usual at this time of the week.
+func (f *Flow) fall(now *Profile, a Arrival) *status.Finding {
+	if !f.Low || !f.fallen(now, a) {
+		return nil
+	}
+	was, least := int64(math.Round(math.Expm1(median(f.Recent)))), int64(math.Round(math.Expm1(fewest(f.Recent))))
+	return &status.Finding{Code: CodeVolume, Before: "about " + count(was, "record"), After: count(now.Records, "record"),
+		Sentence: fmt.Sprintf("There are fewer records than ever twice in a row: %s; about %s were usual, and hardly ever fewer than %s.",
+			number64(now.Records), number64(was), number64(least))}
+}
+
+// fallen asks for more where the same time of day was not seen yet, of working days
+// or weekends: it may be a quiet one.
+func (f *Flow) fallen(now *Profile, a Arrival) bool {
+	if len(f.Recent) < enoughRecent || f.remembered() < 23*time.Hour {
+		return false
+	}
+	least := leastFall
+	if len(f.slot(a.Collected)) == 0 {
+		least = leastUnseen
+	}
+	return f.short(now) > max(least, 2*1.4826*spread(f.Recent))
+}
+
+// remembered is how long it took for the recent amounts to come: in less than a day
+// not each hour has been seen.
+func (f *Flow) remembered() (d time.Duration) {
+	for _, gap := range f.Gaps[max(0, len(f.Gaps)-len(f.Recent)+1):] {
+		d += time.Duration(gap) * time.Second
+	}
+	return d
+}
+
+// slot are the last amounts at this time of the week. Where there are few, those an
+// hour earlier and later count, too: payloads do not come at the same minute.
+func (f *Flow) slot(t time.Time) []float32 {
+	at := slotOf(t)
+	if own := f.Slots[at]; len(own) >= enoughOwn {
+		return own
+	}
+	first := at / 24 * 24
+	return slices.Concat(f.Slots[first+(at+23)%24], f.Slots[at], f.Slots[first+(at+1)%24])
+}
+
 // residual compares the number of records with that of the same time of the week.
 func (f *Flow) residual(now *Profile, a Arrival) (expected, r, scale float64, ok bool) {
-	slot := f.Slots[slotOf(a.Collected)]
+	slot := f.slot(a.Collected)
 	if len(slot) < enoughSlot || len(f.Residuals) < enoughGaps {
 		return 0, 0, 0, false
 	}
@@ -174,20 +241,14 @@ const (
 
 // shifted notices that times are in another zone: the newest event is in the future
 // by whole hours. Older ones may be an outage; checkTimes knows more of them.
-func (f *Flow) shifted(now *Profile) *status.Finding {
+func (f *Flow) shifted(base, now *Profile, a Arrival) *status.Finding {
 	if now.Dated < minNow || len(f.Lags) < enoughLags || now.Newest >= -inaccuracy {
 		return nil
 	}
-	usual := medianOf(f.Lags)
-	off := make([]int64, len(f.Lags))
-	for i, l := range f.Lags {
-		off[i] = abs(l - usual)
-	}
-	slices.Sort(off)
-	usually := off[len(off)*9/10]
+	usual, usually := f.lag()
 	ahead := usual - now.Newest
 	rounded := (ahead + halfHour/2) / halfHour * halfHour
-	if rounded < leastShift || rounded > mostShift || ahead <= 2*usually+inaccuracy || abs(ahead-rounded) > max(inaccuracy, usually) {
+	if !f.allAhead(base, now, a, rounded) || rounded < leastShift || rounded > mostShift || ahead <= 2*usually+inaccuracy || abs(ahead-rounded) > max(inaccuracy, usually) {
 		return nil
 	}
 	return &status.Finding{Code: CodeTimes, Breaking: true, Path: now.timeInput(),
@@ -213,7 +274,7 @@ func (f *Flow) learn(now *Profile, a Arrival) {
 		f.Filled++
 	}
 	if now.Dated >= minNow {
-		f.Lags = kept(f.Lags, now.Newest, keptLags)
+		f.Lags, f.Spans = kept(f.Lags, now.Newest, keptLags), kept(f.Spans, now.Span, keptSpans)
 	}
 }
 
@@ -225,13 +286,15 @@ func (f *Flow) learnVolume(now *Profile, a Arrival) {
 		if f.Loss = f.loss(r, scale, a); f.Loss > lasting { // it was told; from now on this is usual
 			f.Loss, f.Slots, f.Recent = 0, [48][]float32{}, nil
 		}
+	} else {
+		f.Low = f.fallen(now, a)
 	}
-	if slot := f.Slots[at]; len(slot) >= enoughSlot && a.Collected.Sub(f.Taken) >= day/2 {
+	if slot := f.slot(a.Collected); len(slot) >= enoughSlot && a.Collected.Sub(f.Taken) >= day/2 {
 		f.Residuals = kept(f.Residuals, y-float32(median(slot)), keptResiduals)
 		f.Taken = a.Collected
 	}
 	f.Slots[at] = kept(f.Slots[at], y, keptSlot)
-	f.Recent = kept(f.Recent, y, keptSlot)
+	f.Recent = kept(f.Recent, y, keptRecent)
 }
 
 // kept appends to a list of at most n, the oldest of which goes.

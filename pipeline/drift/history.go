@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"slices"
 	"time"
 
 	"github.com/weir-project/weir/pipeline/status"
@@ -26,11 +27,19 @@ type Arrival struct {
 // Judge tells how a payload differs from what is remembered; breaking findings
 // first. base is the part of the baseline that holds for the Parser (Profile.For).
 func (h *History) Judge(base, now *Profile, a Arrival) []status.Finding {
-	return sorted(append(Compare(base, now), h.Flow.judge(base, now, a)...))
+	found, flow := Compare(base, now), h.Flow.judge(base, now, a)
+	if slices.ContainsFunc(flow, func(f status.Finding) bool { return f.Code == CodeOneTime }) {
+		// It says why known events have another time.
+		found = slices.DeleteFunc(found, func(f status.Finding) bool { return f.Code == CodeTimes && !f.Breaking })
+	}
+	return sorted(append(found, flow...))
 }
 
 // Accept learns from a payload that passed. base is as for Judge.
 func (h *History) Accept(base, now *Profile, a Arrival) {
+	if base == nil || now.Dated >= minNow && base.timeInput() != now.timeInput() { // times of another column
+		h.Flow.Lags, h.Flow.Spans = nil, nil
+	}
 	h.Baseline = Merge(base, now)
 	h.Flow.learn(now, a)
 }

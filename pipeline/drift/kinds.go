@@ -200,6 +200,11 @@ func classify(s string, buf []byte) (kinds Kinds, layout []byte) {
 	if k, layout := obvious(s); k != 0 {
 		return k, layout
 	}
+	return closely(s, buf)
+}
+
+// closely is classify for what is not obvious, of at most maxKindBytes.
+func closely(s string, buf []byte) (kinds Kinds, layout []byte) {
 	sh := shapeOf(s)
 	if sh.only(cDigit) {
 		return digits(s, buf)
@@ -232,7 +237,7 @@ var isoLayout = []byte(layoutISO)
 func obvious(s string) (kinds Kinds, layout []byte) {
 	switch c := s[0]; {
 	case c == 'h':
-		if (strings.HasPrefix(s, "http://") && len(s) > 7 || strings.HasPrefix(s, "https://") && len(s) > 8) && !spaced(s) {
+		if isHTTP(s) {
 			return URL, nil
 		}
 	case c < '0' || c > '9' || len(s) < 7 || len(s) > maxLayout:
@@ -246,6 +251,12 @@ func obvious(s string) (kinds Kinds, layout []byte) {
 		}
 	}
 	return 0, nil
+}
+
+func isHTTP(s string) bool {
+	rest, ok := strings.CutPrefix(s, "http")
+	rest = strings.TrimPrefix(rest, "s")
+	return ok && len(rest) > 3 && rest[:3] == "://" && !spaced(s)
 }
 
 // spaced tells whether there is a space or an end of a line.

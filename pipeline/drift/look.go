@@ -51,6 +51,9 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 	}
 	k, layout := classify(trimmed, s.layout[:0])
 	l.count(c, k)
+	if k == Text {
+		c.list(value)
+	}
 	switch {
 	case k&Timestamp == 0:
 	case len(layout) > 0 && &layout[0] == &isoLayout[0]:
@@ -87,7 +90,7 @@ func compact(value string) string {
 
 // list counts a value among the frequent ones.
 func (l *look) list(value string, h uint64, k Kinds) {
-	if k&^l.passed == 0 && !isNull(value) {
+	if k&^l.passed == 0 && !MayBeNothing(value) {
 		l.tally.usual++
 		return
 	}
@@ -147,7 +150,7 @@ func (c *Column) clean(value string) string {
 
 // split is the first part of a value that the rules take apart.
 func (c *Column) split(value string) string {
-	split := false
+	split, whole := false, value
 	for _, separator := range c.separators {
 		var found bool
 		value, _, found = strings.Cut(value, separator)
@@ -156,6 +159,7 @@ func (c *Column) split(value string) string {
 	switch {
 	case split:
 		c.Split++
+		c.list(whole)
 	case strings.ContainsAny(value, ",;|"):
 		c.Unsplit++
 	}

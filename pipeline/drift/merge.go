@@ -49,12 +49,13 @@ func Merge(base, now *Profile) *Profile {
 	m.Reasons, m.Unreadable, m.Excerpt, m.Head = nil, "", "", ""
 	m.Doubt = nil
 	m.Inputs = slices.Clone(now.Inputs)
+	fresh := renewal(base, now)
 	for i := range m.Inputs {
 		var known *Column
 		if base != nil {
 			known = base.at(i, m.Inputs[i].Name)
 		}
-		m.Inputs[i] = merge(known, &now.Inputs[i])
+		m.Inputs[i] = merge(known, &now.Inputs[i], fresh)
 	}
 	m.Cells = maps.Clone(now.Cells)
 	if base == nil {
@@ -69,10 +70,13 @@ func Merge(base, now *Profile) *Profile {
 		}
 	}
 	m.Payloads = base.Payloads + 1
-	m.Doubt = rejectionDoubt(base, now)
+	m.Doubt = rejectionDoubt(base, now, fresh)
 	m.Cut = base.Cut
 	m.Files = mergeFiles(base.Files, now.Files)
 	m.learnTimes(base, now)
+	m.Rising, m.Falling = fade(base.Rising, base.Falling, now.Rising, now.Falling)
+	m.Reversed, m.Ranges = fade(base.Reversed, base.Ranges-base.Reversed, now.Reversed, now.Ranges-now.Reversed)
+	m.Ranges += m.Reversed
 	m.Future, m.Dated = fade(base.Future, base.Dated-base.Future, now.Future, now.Dated-now.Future)
 	m.Dated += m.Future
 	m.Events, m.Rejected = fade(base.Events, base.Rejected, now.Events, now.Rejected)
@@ -85,14 +89,14 @@ func Merge(base, now *Profile) *Profile {
 }
 
 // merge adds the counts of one payload to what is known of a column.
-func merge(base, now *Column) Column {
+func merge(base, now *Column, fresh float64) Column {
 	m := *now
 	m.scale(maxWeight)
 	if base == nil {
-		m.anchor(nil, &m)
+		m.anchor(nil, &m, fresh)
 		return m
 	}
-	m.Doubt, m.Missing = kindDoubt(base, now), missingDoubt(base, now)
+	m.Doubt, m.Missing = kindDoubt(base, now, fresh), missingDoubt(base, now, fresh)
 	if now.Values+now.Empty == 0 {
 		// What is gone does not become usual before it was told.
 		old := *base
@@ -108,6 +112,7 @@ func merge(base, now *Column) Column {
 	if n := m.Split + m.Unsplit; n > maxBaseline {
 		m.Split, m.Unsplit = m.Split/2, m.Unsplit/2
 	}
+	m.Members = base.Members.plus(now.Members)
 	old := *base
 	old.scale(maxBaseline - (m.Values + m.Empty + m.Absent))
 	m.Values += old.Values
@@ -123,9 +128,9 @@ func merge(base, now *Column) Column {
 	}
 	switch {
 	case base.Anchor == nil:
-		m.anchor(nil, &m)
+		m.anchor(nil, &m, fresh)
 	case len(m.Doubt) == 0: // what is in doubt is not learned
-		m.anchor(base.Anchor, now)
+		m.anchor(base.Anchor, now, fresh)
 	default:
 		m.Anchor = base.Anchor
 	}
@@ -140,9 +145,9 @@ const anchored = 1024
 
 // anchor keeps what a column was at first. It stops learning after some values, so
 // that it stays where it is while the baseline moves on.
-func (c *Column) anchor(before *Anchor, now *Column) {
+func (c *Column) anchor(before *Anchor, now *Column, fresh float64) {
 	c.Anchor = before
-	if before != nil && before.Of >= anchored || now.Values == 0 {
+	if before != nil && before.fresh() >= anchored || now.Values == 0 {
 		return
 	}
 	f := familyNamed(before)
@@ -156,7 +161,7 @@ func (c *Column) anchor(before *Anchor, now *Column) {
 	if of > anchored {
 		right, of = right*anchored/of, anchored
 	}
-	c.Anchor = &Anchor{f.name, before.Right + right, before.Of + of}
+	c.Anchor = &Anchor{f.name, before.Right + right, before.Of + of, before.fresh() + fresh*float64(of)}
 }
 
 func familyNamed(a *Anchor) *family {

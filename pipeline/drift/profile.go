@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -89,6 +90,15 @@ type Profile struct {
 	Newest int64 `json:"newest,omitempty"`
 	Dated  int64 `json:"dated,omitempty"`
 	Future int64 `json:"future,omitempty"`
+	// Span is how many seconds lie between its oldest and its newest event. Rising
+	// counts events that are later than the one before them, Falling earlier ones.
+	Span    int64 `json:"span,omitempty"`
+	Rising  int64 `json:"rising,omitempty"`
+	Falling int64 `json:"falling,omitempty"`
+	// Ranges counts events with a first and a last time, Reversed those whose last
+	// time is before the first one.
+	Ranges   int64 `json:"ranges,omitempty"`
+	Reversed int64 `json:"reversed,omitempty"`
 	// Times are those of some events of the last payload. Of Again events that came
 	// once more, Same had the time that they had before.
 	Times []Dated `json:"times,omitempty"`
@@ -132,6 +142,8 @@ type Column struct {
 	// that another one would.
 	Split   int64 `json:"split,omitempty"`
 	Unsplit int64 `json:"unsplit,omitempty"`
+	// Members is what is known of values that are lists.
+	Members *Members `json:"members,omitempty"`
 	// Anchor is what the column was when it was adopted: a change that is too slow
 	// for a payload to show does not move it.
 	Anchor *Anchor `json:"anchor,omitempty"`
@@ -149,6 +161,21 @@ type Anchor struct {
 	Family string `json:"family"`
 	Right  int64  `json:"right"`
 	Of     int64  `json:"of"`
+	// Fresh is how many of them had not come before, see renewal.
+	Fresh float64 `json:"fresh,omitempty"`
+}
+
+func (a *Anchor) fresh() float64 {
+	if a.Fresh == 0 { // of an older state
+		return float64(a.Of)
+	}
+	return a.Fresh
+}
+
+// floor is the share that its values have at least.
+func (a *Anchor) floor() float64 {
+	n := a.fresh()
+	return floorOf(int64(math.Round(n*share(a.Right, a.Of))), int64(math.Round(n)))
 }
 
 // Path is a leaf of JSON records.

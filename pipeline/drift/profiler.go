@@ -38,6 +38,8 @@ type Profiler struct {
 	alike    int64 // records with so many that are not counted yet
 	dated    bool
 	newest   int64 // seconds since 1970
+	oldest   int64
+	before   int64 // of the event before
 	now      int64 // when the payload was collected
 }
 
@@ -79,7 +81,7 @@ func (p *Profiler) Profile() *Profile {
 	p.profile.Repeated = p.rerun.once()
 	p.profile.Times = p.times.sample()
 	if p.dated {
-		p.profile.Newest = p.now - p.newest
+		p.profile.Newest, p.profile.Span = p.now-p.newest, p.newest-p.oldest
 	}
 	if p.profile.Events == 0 || p.profile.Records <= hardly || !p.profile.anyValue() {
 		p.profile.Head = p.said()
@@ -187,11 +189,46 @@ func (p *Profiler) event(e *event.Event) {
 	p.profile.Dated++
 	p.times.add(e)
 	at := e.Time.Unix()
-	if !p.dated || at > p.newest {
-		p.dated, p.newest = true, at
-	}
+	p.span(at)
+	p.between(e)
 	if at-p.now > int64(day/time.Second) {
 		p.profile.Future++
+	}
+}
+
+// span follows the newest and the oldest time, and the order of times.
+func (p *Profiler) span(at int64) {
+	if !p.dated {
+		p.dated, p.newest, p.oldest, p.before = true, at, at, at
+		return
+	}
+	if at > p.before {
+		p.profile.Rising++
+	} else if at < p.before {
+		p.profile.Falling++
+	}
+	p.before, p.newest, p.oldest = at, max(p.newest, at), min(p.oldest, at)
+}
+
+// between counts events whose last time is before the first one. The time of an
+// event is its first or its last, as the Parser says.
+func (p *Profiler) between(e *event.Event) {
+	first, last := e.FirstSeen, e.LastSeen
+	if last.IsZero() {
+		last = e.Until
+	}
+	if first.IsZero() {
+		first = e.Time
+	}
+	if last.IsZero() {
+		last = e.Time
+	}
+	if first.Equal(last) {
+		return
+	}
+	p.profile.Ranges++
+	if last.Before(first) {
+		p.profile.Reversed++
 	}
 }
 

@@ -27,6 +27,7 @@ func checkShares(c *comparison) {
 	if c.base == nil || c.broken() {
 		return
 	}
+	c.fresh = renewal(c.base, c.now)
 	for i := range c.now.Inputs {
 		now := &c.now.Inputs[i]
 		base := c.base.input(now.Name)
@@ -46,11 +47,11 @@ func (c *comparison) kindShare(base, now *Column) {
 	}
 	is := f.of(now)
 	wrong := now.Values - is
-	if wrong < minMore && doubt(kindDoubt(base, now)) < doubted {
+	if wrong < minMore && doubt(kindDoubt(base, now, c.fresh)) < doubted {
 		return
 	}
 	p := fewer(right, of, is, now.Values)
-	slow := doubt(kindDoubt(base, now)) >= doubted && share(is, now.Values) < share(right, of)
+	slow := doubt(kindDoubt(base, now, c.fresh)) >= doubted && share(is, now.Values) < share(right, of)
 	if !slow && (p > c.partial || share(right, of) < clean && share(is, now.Values) > ownShare-0.1) {
 		return
 	}
@@ -89,7 +90,7 @@ func (c *comparison) missingShare(base, now *Column) {
 		return
 	}
 	p := fewer(base.Values, n, now.Values, m)
-	if slow := doubt(missingDoubt(base, now)) >= doubted; !slow && (p > c.partial || share(now.Values, m) > share(base.Values, n)-0.02) {
+	if slow := doubt(missingDoubt(base, now, c.fresh)) >= doubted; !slow && (p > c.partial || share(now.Values, m) > share(base.Values, n)-0.02) {
 		return
 	}
 	c.rejectionsExplained = true
@@ -104,12 +105,12 @@ func (c *comparison) missingShare(base, now *Column) {
 func (c *comparison) rejectionShare() {
 	now, base := c.now, c.base
 	n, m := base.Events+base.Rejected, now.Events+now.Rejected
-	if c.rejectionsExplained || n < minBefore || now.Rejected < minMore && doubt(rejectionDoubt(base, now)) < doubted {
+	if c.rejectionsExplained || n < minBefore || now.Rejected < minMore && doubt(rejectionDoubt(base, now, c.fresh)) < doubted {
 		return
 	}
 	p := more(base.Rejected, n, now.Rejected, m)
 	before := share(base.Rejected, n)
-	slow := doubt(rejectionDoubt(base, now)) >= doubted && share(now.Rejected, m) > before
+	slow := doubt(rejectionDoubt(base, now, c.fresh)) >= doubted && share(now.Rejected, m) > before
 	if !slow && (p > c.partial || share(now.Rejected, m) < steep*before) {
 		return
 	}
@@ -143,7 +144,7 @@ func floorOf(right, of int64) float64 {
 
 // kindDoubt is the evidence after a payload that the values of a column are less
 // of their kind than they were.
-func kindDoubt(base, now *Column) []float64 {
+func kindDoubt(base, now *Column, fresh float64) []float64 {
 	f, right, of := expectation(base)
 	if f == nil || share(right, of) < ownShare {
 		return nil
@@ -152,21 +153,25 @@ func kindDoubt(base, now *Column) []float64 {
 	if len(base.Doubt) == 0 && is == now.Values {
 		return nil // nothing speaks for it
 	}
-	return evidence(base.Doubt, is, now.Values, floorOf(right, of))
+	floor := floorOf(right, of)
+	if base.Anchor != nil && of == base.Anchor.Of {
+		floor = base.Anchor.floor()
+	}
+	return evidence(base.Doubt, is, now.Values, floor, fresh)
 }
 
-func missingDoubt(base, now *Column) []float64 {
+func missingDoubt(base, now *Column, fresh float64) []float64 {
 	n, m := base.Values+base.Empty+base.Absent, now.Values+now.Empty+now.Absent
 	if !now.Required || share(base.Values, n) < minFill || len(base.Missing) == 0 && now.Values == m {
 		return nil
 	}
-	return evidence(base.Missing, now.Values, m, floorOf(base.Values, n))
+	return evidence(base.Missing, now.Values, m, floorOf(base.Values, n), fresh)
 }
 
-func rejectionDoubt(base, now *Profile) []float64 {
+func rejectionDoubt(base, now *Profile, fresh float64) []float64 {
 	n, m := base.Events+base.Rejected, now.Events+now.Rejected
 	if share(base.Events, n) < minFill || len(base.Doubt) == 0 && now.Rejected == 0 {
 		return nil
 	}
-	return evidence(base.Doubt, now.Events, m, floorOf(base.Events, n))
+	return evidence(base.Doubt, now.Events, m, floorOf(base.Events, n), fresh)
 }

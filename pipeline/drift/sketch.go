@@ -79,7 +79,7 @@ func (t *tally) add(value string, h uint64, k Kinds) (passed Kinds) {
 			return t.passed
 		}
 	}
-	if t.n == maxTop && t.pass(k) && !isNull(value) {
+	if t.n == maxTop && t.pass(k) && !MayBeNothing(value) {
 		t.usual++
 		return t.passed
 	}
@@ -119,7 +119,7 @@ func (t *tally) pass(k Kinds) bool {
 	}
 	t.passed = k
 	t.keep(func(i int) bool {
-		if t.kinds[i]&^k != 0 || isNull(string(t.text[i][:t.size[i]])) {
+		if t.kinds[i]&^k != 0 || MayBeNothing(string(t.text[i][:t.size[i]])) {
 			return true
 		}
 		t.usual += t.count[i]
@@ -150,25 +150,24 @@ func (t *tally) keep(keep func(i int) bool) {
 // the different values that is the same for the same values. It returns what a hash
 // must be below to be one.
 func (t *tally) remember(sorted []uint32) (limit uint32) {
-	var merged [maxHashes]uint32
-	n, known := 0, t.smallest[:t.hashes]
-	for n < maxHashes && len(known)+len(sorted) > 0 {
+	var buf [maxHashes]uint32
+	merged, known := buf[:0], t.smallest[:t.hashes]
+	for len(merged) < maxHashes && len(known)+len(sorted) > 0 {
 		var h uint32
 		if len(sorted) == 0 || len(known) > 0 && known[0] <= sorted[0] {
 			h, known = known[0], known[1:]
 		} else {
 			h, sorted = sorted[0], sorted[1:]
 		}
-		if n == 0 || merged[n-1] != h {
-			merged[n] = h
-			n++
+		if len(merged) == 0 || merged[len(merged)-1] != h {
+			merged = append(merged, h)
 		}
 	}
-	t.smallest, t.hashes = merged, n
-	if n < maxHashes {
+	t.hashes = copy(t.smallest[:], merged)
+	if t.hashes < maxHashes {
 		return math.MaxUint32
 	}
-	return merged[n-1]
+	return t.smallest[maxHashes-1]
 }
 
 // sorter sorts hashes. They are spread evenly, so that the first byte tells nearly

@@ -58,8 +58,9 @@ var worse = [...]float64{0.9, 0.7, 0.5, 0.2, 0.02}
 // the values is right", for each of the worse shares; doubt sums it up. By Ville's
 // inequality it exceeds log(1/a) with a chance of at most a, no matter how often
 // one looks. It starts over when it falls below zero, as in a CUSUM, so that good
-// times do not hide bad ones.
-func evidence(before []float64, right, of int64, floor float64) []float64 {
+// times do not hide bad ones. Values that came before as well are no new evidence:
+// fresh is the share of those that are.
+func evidence(before []float64, right, of int64, floor, fresh float64) []float64 {
 	if of <= 0 || floor <= 0 || floor >= 1 {
 		return before
 	}
@@ -71,7 +72,7 @@ func evidence(before []float64, right, of int64, floor float64) []float64 {
 			after[i] = before[i]
 		}
 		p := s * floor
-		after[i] = max(0, after[i]+float64(right)*math.Log(p/floor)+wrong*math.Log((1-p)/(1-floor)))
+		after[i] = max(0, after[i]+fresh*(float64(right)*math.Log(p/floor)+wrong*math.Log((1-p)/(1-floor))))
 		some = some || after[i] > 0
 	}
 	if !some {

@@ -13,14 +13,17 @@ import (
 )
 
 const (
-	maxDated  = 64   // events whose times are remembered
-	maxTimed  = 512  // events that are looked at for their times
-	minDated  = 6    // events that came again, to say something of their times
-	minSteady = 24   // events that came again so far
-	steady    = 0.8  // share of them whose time stays, in a feed where it does
-	moved     = 0.1  // share whose time stays, when all have moved
-	alike     = 0.8  // share of the moved times that moved by the same
-	mostSame  = 4096 // what is remembered of how steady times are
+	maxDated     = 64   // events whose times are remembered
+	maxTimed     = 512  // events that are looked at for their times
+	minDated     = 6    // events that came again, to say something of their times
+	someAgain    = 4    // one of so many must have come again: of fewer it may be other events
+	minSteady    = 24   // events that came again so far
+	steady       = 0.8  // share of them whose time stays, in a feed where it does
+	moved        = 0.1  // share whose time stays, when all have moved
+	mostlyMoved  = 0.3  // and that is too low to be chance, where some have not
+	alike        = 0.8  // share of the moved times that moved by the same
+	rareReversed = 0.05 // share of events that end before they begin
+	mostSame     = 4096 // what is remembered of how steady times are
 )
 
 // Dated is the time of an event, by a hash of its indicators.
@@ -50,10 +53,13 @@ func keyOf(e *event.Event) uint32 {
 		b := e.Address[0].IP.As16()
 		h = mix(h, xxhash.Sum64(b[:]))
 	}
-	for _, s := range [...]string{e.URL, e.FQDN, e.SHA256, e.SHA1, e.MD5} {
+	for _, s := range [...]string{e.URL, e.FQDN, e.SHA256, e.SHA1, e.MD5, e.X509FPSHA1, e.Email} {
 		if s != "" {
 			h = mix(h, xxhash.Sum64String(s))
 		}
+	}
+	if len(e.CVEs) > 0 {
+		h = mix(h, xxhash.Sum64String(e.CVEs[0]))
 	}
 	h += uint64(e.DPort.V)
 	return uint32(h >> 32)
@@ -150,34 +156,56 @@ func checkTimes(c *comparison) {
 				number64(now.Future), count(now.Dated, "event"))})
 		return
 	}
+	if c.reversed() {
+		return
+	}
 	later := again(c.base.Times, now.Times)
 	n := int64(len(later))
-	known := c.base.Again >= minSteady && share(c.base.Same, c.base.Again) >= steady
-	least := int64(minDated)
+	known := c.base.steady()
+	least := max(minDated, int64(min(len(c.base.Times), len(now.Times)))/someAgain)
 	if c.once {
 		least, known = minAll, true
 	}
-	if n < least || !known || share(unmoved(later), n) > moved {
+	if n < least || !known || !c.others(unmoved(later), n) {
 		return
 	}
 	c.reportMoved(later)
 }
 
-func (c *comparison) reportMoved(later []int64) {
-	by, most := int64(0), 0
-	counts := make(map[int64]int, len(later))
-	for _, l := range later {
-		if counts[l]++; counts[l] > most {
-			by, most = l, counts[l]
-		}
+// reversed notices events that end before they begin, where they did not.
+func (c *comparison) reversed() bool {
+	base, now := c.base, c.now
+	if now.Reversed < minNow || share(now.Reversed, now.Ranges) < lostShare || share(base.Reversed, base.Ranges) > rareReversed ||
+		base.Ranges < minBefore || more(base.Reversed, base.Ranges, now.Reversed, now.Ranges) > c.whole {
+		return false
 	}
+	c.add(status.Finding{Code: CodeTimes, Path: now.timeInput(),
+		Before:   fmt.Sprintf("%s of %s end before they begin", number64(base.Reversed), count(base.Ranges, "event")),
+		After:    fmt.Sprintf("%s of %s end before they begin", number64(now.Reversed), count(now.Ranges, "event")),
+		Evidence: &status.Evidence{Was: base.Reversed, WasOf: base.Ranges, Is: now.Reversed, IsOf: now.Ranges},
+		Sentence: fmt.Sprintf("The last time of %s of %s is before the first one, of %s of %s it was: one of them means something else now.",
+			number64(now.Reversed), count(now.Ranges, "event"), number64(base.Reversed), number64(base.Ranges))})
+	return true
+}
+
+// steady tells whether events that come again have the times that they had.
+func (p *Profile) steady() bool { return p.Again >= minSteady && share(p.Same, p.Again) >= steady }
+
+// others tells whether so few of n known events have the time that they had that
+// the times are others.
+func (c *comparison) others(same, n int64) bool {
+	return share(same, n) <= moved || share(same, n) <= mostlyMoved && fewer(c.base.Same, c.base.Again, same, n) <= c.partial
+}
+
+func (c *comparison) reportMoved(later []int64) {
+	by, most := mostly(later)
 	n := int64(len(later))
 	f := status.Finding{Code: CodeTimes, Path: c.now.timeInput(), Before: fmt.Sprintf("%s with the times that they had", count(n, "event")),
 		After: "other times", Evidence: &status.Evidence{Was: c.base.Same, WasOf: c.base.Again, Is: unmoved(later), IsOf: n}}
 	switch {
-	case share(int64(most), n) >= alike && (abs(by) == 3600 || c.once && abs(by) > mostShift): // summer time, or another day
+	case share(most, n) >= alike && (abs(by) == anHour || c.once && abs(by) > mostShift): // summer time, or another day
 		return
-	case share(int64(most), n) >= alike:
+	case share(most, n) >= alike:
 		f.Breaking = true
 		f.Sentence = fmt.Sprintf("The times of %s that were there before are all %s: they are in another zone or unit.", count(n, "event"), laterBy(by))
 	case c.once:

@@ -15,6 +15,8 @@ const (
 	minConstant = 8    // values of a constant, in two files that are compared
 	minReplaced = 0.5  // share of unknown words that makes a new vocabulary
 	minMarker   = 0.05 // share of a value that stands for none
+	minNothing  = 2    // how often a word for nothing comes that is one
+	someNothing = 5e-3 // chance that it came before without being seen
 )
 
 // checkMarkers notices a value that stands for none.
@@ -41,20 +43,37 @@ func checkMarkers(c *comparison) {
 // no value of the column's kind while others are, or it came for those that were
 // missing.
 func (c *comparison) marker(base, now *Column, t Frequent) bool {
-	n := t.Count
-	if n < minAll || share(n, now.Values) < minMarker || hasWord(base.Top, t.Value) || more(0, base.Values, n, now.Values) > c.partial {
+	n, word := t.Count, wordIn(now, t.Value)
+	if !c.came(base, now, t, word) {
 		return false
 	}
 	f, _, _ := expectation(base)
 	typed := f != nil && f.telling()
-	if typed && KindsOf(t.Value)&f.kinds != 0 && !isNull(t.Value) {
+	if typed && KindsOf(t.Value)&f.kinds != 0 && !MayBeNothing(t.Value) {
 		return false
 	}
-	if isNullWord(t.Value) || c.replacesMissing(base, now, n) {
+	if word || typed && MayBeNothing(t.Value) && KindsOf(t.Value)&f.kinds == 0 || c.replacesMissing(base, now, n) {
 		return true
 	}
 	rest := now.Values - n
 	return typed && rest >= minAll && share(f.of(now), rest) >= ownShare
+}
+
+// wordIn tells whether a value of a column is a word for nothing. There is no AS 0 (RFC
+// 7607).
+func wordIn(col *Column, value string) bool {
+	return IsNothing(value) || value == "0" && hasField(col, []string{"asn"})
+}
+
+// came tells whether a value is there that never was, and is no rare one. A word for
+// nothing need not be frequent to be no value.
+func (c *comparison) came(base, now *Column, t Frequent, word bool) bool {
+	least, chance := int64(minAll), c.partial
+	if word {
+		least, chance = minNothing, max(c.partial, someNothing)
+	}
+	return t.Count >= least && share(t.Count, now.Values) >= minMarker && !hasWord(base.Top, t.Value) &&
+		more(0, base.Values, t.Count, now.Values) <= chance
 }
 
 // replacesMissing tells whether a value came so often as values were missing, and
@@ -72,26 +91,6 @@ func (c *comparison) reportMarker(base, now *Column, t Frequent) {
 		Evidence: &status.Evidence{WasOf: base.Values, Is: t.Count, IsOf: now.Values, P: more(0, base.Values, t.Count, now.Values)},
 		Sentence: fmt.Sprintf("Column %q has %q in %s of %s; it never had, and it seems to stand for no value. List it under nulls.",
 			now.Name, t.Value, number64(t.Count), count(now.Values, "value"))})
-}
-
-// isNull tells whether a value is one of those that stand for none in many feeds,
-// although it has the kind of the column.
-func isNull(value string) bool {
-	switch value {
-	case "0", "0.0.0.0", "::", "-1", "1970-01-01", "1970-01-01 00:00:00", "1970-01-01T00:00:00Z", "0000-00-00 00:00:00",
-		"0000-00-00", "255.255.255.255":
-		return true
-	}
-	return false
-}
-
-// isNullWord tells whether people write a word for nothing.
-func isNullWord(value string) bool {
-	switch strings.ToLower(value) {
-	case "-", "--", "n/a", "na", "nan", "null", "nil", "none", "(none)", "(null)", "unknown", "undefined", "unspecified", "nxdomain", "?", "\\n", "not available", "not applicable":
-		return true
-	}
-	return false
 }
 
 func hasWord(top []Frequent, word string) bool {

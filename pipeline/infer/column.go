@@ -52,7 +52,7 @@ func (c *column) learn() {
 		if v = strings.TrimSpace(v); v == "" {
 			continue
 		}
-		if isNull(v) {
+		if drift.IsNothing(v) {
 			markers[v] = true
 			continue
 		}
@@ -182,13 +182,6 @@ func (c *column) numbers() (least, most float64, ok bool) {
 	}
 	return least, most, ok
 }
-
-// nullWords are texts that stand for nothing.
-var nullWords = map[string]bool{"n/a": true, "na": true, "none": true, "null": true, "nil": true, "-": true, "--": true,
-	"unknown": true, "undefined": true, "not found": true, "not available": true, "?": true, "??": true, "(null)": true,
-	"nan": true, "no data": true, "n\\a": true, "\\n": true, "unspecified": true, "<nil>": true, "nothing": true}
-
-func isNull(s string) bool { return nullWords[strings.ToLower(s)] }
 
 // columns lists what the records have.
 func (r *records) all() []*column {

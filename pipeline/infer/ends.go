@@ -103,7 +103,7 @@ func (c *column) has(record int) bool {
 		return false
 	}
 	v := c.values[record]
-	return v != "" && !isNull(v) && !slices.Contains(c.nulls, v)
+	return v != "" && !drift.IsNothing(v) && !slices.Contains(c.nulls, v)
 }
 
 // withoutSource makes records that have no source, but a destination, events about

@@ -111,7 +111,7 @@ var label = regexp.MustCompile(`^[\p{L}_@#$][\p{L}\p{N}_ .:/()&?#-]{0,63}$`)
 // likeLabel reports whether a text may be the name of a column.
 func likeLabel(s string) bool {
 	k := kindsOf(s)
-	return label.MatchString(s) && k.strong() == 0 && !k.has(drift.Timestamp|drift.ASN|drift.UUID) && !isNull(s)
+	return label.MatchString(s) && k.strong() == 0 && !k.has(drift.Timestamp|drift.ASN|drift.UUID) && !drift.IsNothing(s)
 }
 
 // commentedNames finds a comment with the names of the columns, and whether it is

@@ -82,7 +82,7 @@ func celFloat(s string) string {
 func (d *drafting) celNumber(c *column) string { return "double(" + d.celName(c) + ")" }
 
 func (d *drafting) allHave(c *column) bool {
-	return !slices.ContainsFunc(c.values, func(v string) bool { return v == "" || isNull(v) })
+	return !slices.ContainsFunc(c.values, func(v string) bool { return v == "" || drift.IsNothing(v) })
 }
 
 // levels is the share of values that are low, medium or high.

@@ -152,7 +152,7 @@ func cellScore(cell string) float64 {
 		return 0.95
 	case k.has(drift.Int | drift.Float | drift.ASN | drift.CC | drift.Bool | proto):
 		return 0.85
-	case isNull(cell):
+	case drift.IsNothing(cell):
 		return 0.8
 	case word.MatchString(cell):
 		return 0.75

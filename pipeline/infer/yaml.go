@@ -353,16 +353,10 @@ func yamlText(s string) string {
 			return s
 		}
 	}
-	if strings.Contains(s, `\`) && !strings.ContainsAny(s, "'\n\r\t") && utf8.ValidString(s) && printableText(s) {
+	if strings.Contains(s, `\`) && !strings.ContainsAny(s, "'\n\r\t") && utf8.ValidString(s) && !strings.ContainsFunc(s, unprintable) {
 		return "'" + s + "'"
 	}
 	return yamlQuoted(s)
-}
-
-func printableText(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return notYAML(r) || r == 0x2028 || r == 0x2029
-	})
 }
 
 // yamlQuoted writes a text as JSON does, which YAML reads as well.

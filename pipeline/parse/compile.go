@@ -122,6 +122,24 @@ func vocabularyOf(name string) (*v1alpha1.ParserSpec, error) {
 	return spec, nil
 }
 
+// Vocabulary is the mapping that the format of an input brings, which fills what no
+// rule of the Parser fills; nil if it brings none.
+func Vocabulary(in *v1alpha1.InputSpec) *v1alpha1.ParserSpec {
+	f, err := compileFormat(in)
+	if err != nil {
+		return nil
+	}
+	v, ok := f.(vocabulary)
+	if !ok {
+		return nil
+	}
+	spec, err := v.base()
+	if err != nil {
+		return nil
+	}
+	return spec
+}
+
 func compileFormat(in *v1alpha1.InputSpec) (format, error) {
 	var formats []format
 	var errs []error

@@ -188,6 +188,9 @@ func inputChanges(a, b *v1alpha1.InputSpec) (changes []string, safe bool) {
 		if a.HTML.Header != b.HTML.Header {
 			say(false, "The names of the columns are %s.", whereIs(b.HTML.Header))
 		}
+		if !slices.Equal(a.HTML.Columns, b.HTML.Columns) {
+			say(false, "The columns are %s.", joined(b.HTML.Columns))
+		}
 	}
 	return changes, safe
 }
@@ -218,7 +221,7 @@ func csvChanges(a, b *v1alpha1.CSVSpec, say func(bool, string, ...any)) {
 		say(y != v1alpha1.HeaderNone, "The names of the columns are %s.", whereIs(y))
 	}
 	if !slices.Equal(a.Columns, b.Columns) && headerOf(b) == v1alpha1.HeaderNone {
-		say(false, "The columns are %s.", strings.Join(b.Columns[:min(len(b.Columns), 16)], ", "))
+		say(false, "The columns are %s.", joined(b.Columns))
 	}
 }
 

@@ -56,6 +56,8 @@ func nameScore(a, b string) float64 {
 		return 1
 	case x == y && x != "":
 		return 0.97
+	case opposite(a, b):
+		return 0.3
 	default:
 		s := inside(a, b)
 		la, lb := last(a), last(b)
@@ -66,6 +68,26 @@ func nameScore(a, b string) float64 {
 		}
 		return max(s, wordsScore(la, lb))
 	}
+}
+
+// opposites are words for one thing and its counterpart.
+var opposites = [][2]string{
+	{"src", "dst"}, {"src", "dest"}, {"src", "target"}, {"source", "destination"}, {"source", "target"}, {"source", "dest"}, {"source", "dst"},
+	{"attacker", "victim"}, {"attacker", "target"}, {"client", "server"}, {"local", "remote"}, {"first", "last"}, {"start", "end"}, {"sender", "recipient"},
+}
+
+// opposite tells whether two names are for a thing and its counterpart.
+func opposite(a, b string) bool {
+	x, y := words(last(a)), words(last(b))
+	for _, o := range opposites {
+		for i := range o {
+			one, other := o[i], o[1-i]
+			if slices.Contains(x, one) && slices.Contains(y, other) && !slices.Contains(x, other) && !slices.Contains(y, one) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // inside tells how likely the value at a path moved into an object or array that is

@@ -97,24 +97,24 @@ func renameIn(e string, renames map[string]string) string {
 }
 
 // forget takes the rules out that read nothing but columns which are gone. It returns
-// the fields that nothing fills any more; false if one of them is required.
-func forget(spec *v1alpha1.ParserSpec, gone map[string]bool) (fields []string, ok bool) {
+// the fields that nothing fills any more, and which rules are left; false if a field
+// is required.
+func forget(spec *v1alpha1.ParserSpec, gone map[string]bool) (fields []string, kept []int, ok bool) {
 	if len(gone) == 0 {
-		return nil, true
+		return nil, nil, true
 	}
 	ok = true
-	spec.Mapping = slices.DeleteFunc(spec.Mapping, func(r v1alpha1.MappingRule) bool {
-		read := len(r.From) > 0 && !slices.ContainsFunc(r.From, func(n string) bool { return !gone[n] })
-		for n := range gone {
-			read = read || mentions(r.Expr, n) || mentions(r.When, n)
-		}
-		if !read {
-			return false
+	rules := spec.Mapping
+	spec.Mapping = nil
+	for i := range rules {
+		r := &rules[i]
+		if !needs(r, gone) {
+			spec.Mapping, kept = append(spec.Mapping, *r), append(kept, i)
+			continue
 		}
 		ok = ok && !r.Required
 		fields = append(fields, r.Field)
-		return true
-	})
+	}
 	for i := range spec.Mapping {
 		if r := &spec.Mapping[i]; len(r.From) > 1 {
 			r.From = slices.DeleteFunc(r.From, func(n string) bool { return gone[n] })
@@ -128,7 +128,20 @@ func forget(spec *v1alpha1.ParserSpec, gone map[string]bool) (fields []string, o
 			ok = ok && spec.Explode[i].From != n
 		}
 	}
-	return fields, ok
+	return fields, kept, ok
+}
+
+// needs tells whether a rule yields nothing without columns.
+func needs(r *v1alpha1.MappingRule, gone map[string]bool) bool {
+	if len(r.From) > 0 && !slices.ContainsFunc(r.From, func(n string) bool { return !gone[n] }) {
+		return true
+	}
+	for n := range gone {
+		if mentions(r.Expr, n) || mentions(r.When, n) {
+			return true
+		}
+	}
+	return false
 }
 
 func mentions(e, name string) bool {

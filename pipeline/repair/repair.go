@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,6 +48,8 @@ type Proposal struct {
 	// Margin is by how much it is better than the next one that does something else,
 	// 0 to 1.
 	Margin float64
+
+	digest string // of what it makes of the held payload
 }
 
 // search is one Search.
@@ -67,9 +68,12 @@ type search struct {
 	old  []*column
 	used []string
 	// window is when the times of the feed may lie.
-	window    [2]time.Time
-	tolerable float64 // share of rejected records
-	goodSum   []byte
+	window [2]time.Time
+	// rejects is the share of records that may be rejected.
+	rejects float64
+	goodSum []byte
+	// vocabulary is the Parser that the format brings, nil if it brings none.
+	vocabulary *v1alpha1.ParserSpec
 	// fine: the Parser as it is reads the held payload as it should.
 	fine bool
 }
@@ -85,6 +89,7 @@ func Search(ctx context.Context, p *Problem) ([]Proposal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the Parser: %w", err)
 	}
+	s.vocabulary = parse.Vocabulary(&p.Spec.Input)
 	if err := s.learnGood(ctx, lens, p.Baseline); err != nil || s.base == nil {
 		return nil, err
 	}
@@ -118,9 +123,8 @@ func (s *search) poor(p Proposal) bool {
 
 func clipBytes(b []byte) []byte { return b[:min(len(b), MaxBytes)] }
 
-// ranked sorts proposals, and takes those out that are there twice, or that read far
-// less than another one. What it costs to be wrong about the first is told by how good
-// the second is.
+// ranked sorts proposals. Of those that make the same events of the payload the best is
+// left: the others are no other answer. What reads far less than another one is none.
 func ranked(found []Proposal) []Proposal {
 	most := int64(0)
 	for i := range found {
@@ -132,8 +136,8 @@ func ranked(found []Proposal) []Proposal {
 	})
 	seen := map[string]bool{}
 	found = slices.DeleteFunc(found, func(p Proposal) bool {
-		dup := seen[p.Patch]
-		seen[p.Patch] = true
+		dup := seen[p.digest]
+		seen[p.digest] = true
 		return dup
 	})
 	return found[:min(len(found), maxProposals)]
@@ -156,27 +160,29 @@ func (s *search) learnGood(ctx context.Context, lens *drift.Lens, baseline *drif
 		}
 		return nil
 	}
-	run := &outcome{sum: sha256.New()}
-	if _, err := lens.Parse(ctx, bytes.NewReader(s.good), s.goodMeta, run, lens.Profiler()); err != nil {
-		return ctx.Err() // it is no good payload
+	run, err := outcomeOf(ctx, lens, s.good, s.goodMeta)
+	if run == nil || err != nil {
+		return err // it is no good payload
 	}
 	profile, err := learn(ctx, lens, s.good, s.goodMeta)
 	if err != nil || run.events == 0 {
 		return err
 	}
+	s.rejects = max(upper(run.rejected, run.events+run.rejected), 0.02)
 	if s.base == nil {
 		s.base = drift.Merge(nil, profile)
+	} else {
+		s.rejects = min(s.rejects, s.rejectsBefore())
 	}
-	s.goodSum = run.sum.Sum(nil)
-	s.tolerable = max(upper(run.rejected, run.events+run.rejected), 0.02)
+	s.goodSum = run.digest()
 	if !run.first.IsZero() && run.first.Before(s.window[0]) {
 		s.window[0] = run.first.AddDate(-1, 0, 0)
 	}
 	s.useInputs()
 	names := namesOf(profile, s.spec.Explode)
-	for _, in := range s.base.Inputs {
-		if !slices.Contains(names, in.Name) {
-			names = append(names, in.Name)
+	for _, name := range s.used {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	s.old, err = columnsOf(ctx, s.spec, names, s.good, s.goodMeta)
@@ -185,10 +191,13 @@ func (s *search) learnGood(ctx context.Context, lens *drift.Lens, baseline *drif
 
 // ofBaseline takes the columns from what the baseline remembers of them.
 func (s *search) ofBaseline() {
-	s.tolerable = max(upper(s.base.Rejected, s.base.Events+s.base.Rejected), 0.02)
+	s.rejects = s.rejectsBefore()
 	s.useInputs()
 	all := slices.Concat(s.base.Inputs, s.base.Others)
 	for i := range all {
+		if s.made(all[i].Name) {
+			continue
+		}
 		c := newColumn(all[i].Name, i, len(all), all[i].Samples)
 		for k, n := range all[i].Kinds {
 			if all[i].Values > 0 {
@@ -199,10 +208,25 @@ func (s *search) ofBaseline() {
 	}
 }
 
+// rejectsBefore is the share of records that were rejected in all payloads before.
+func (s *search) rejectsBefore() float64 {
+	return max(upper(s.base.Rejected, s.base.Events+s.base.Rejected), 0.02)
+}
+
 func (s *search) useInputs() {
 	for _, in := range s.base.Inputs {
-		s.used = append(s.used, in.Name)
+		if !s.made(in.Name) {
+			s.used = append(s.used, in.Name)
+		}
 	}
+}
+
+// made tells whether what a rule reads is no column of the payload, but made of one.
+func (s *search) made(name string) bool {
+	return slices.ContainsFunc(s.spec.Derive, func(d v1alpha1.DeriveRule) bool {
+		return d.Name != "" && (name == d.Name || strings.HasPrefix(name, d.Name+".")) ||
+			strings.Contains(d.Pattern, "(?P<"+name+">") || strings.Contains(d.Pattern, "(?<"+name+">")
+	})
 }
 
 // unpack opens a packed payload: the Parser is then tried on what is inside.

@@ -144,6 +144,9 @@ func compare(old, new *column) (p pair) {
 	} else { // a column without values is no match for one that has some
 		add(weightKind+weightShape+weightOverlap, unknown)
 	}
+	if !old.unnamed && !new.unnamed && p.overlap < sureOverlap && opposite(old.name, new.name) {
+		return pair{}
+	}
 	add(weightPosition, 1-math.Abs(old.position-new.position))
 	if p.score = sum / weights; p.name >= 1 && p.score <= alone {
 		p.score = alone + 0.01 // nothing speaks against the same name
@@ -227,22 +230,24 @@ func (c *column) plain() *column {
 	return &column{distinct: words}
 }
 
-// overlap is how many of the values of the one with fewer the other has too.
+// overlap is the share of the values of the one with fewer that the other has too.
 func overlap(old, new *column) float64 {
+	n, of := shared(old, new)
+	return float64(n) / float64(max(of, 1))
+}
+
+// shared is how many of the different values of the one with fewer the other has too.
+func shared(old, new *column) (n, of int) {
 	a, b := old.distinct, new.distinct
 	if len(a) > len(b) {
 		a, b = b, a
 	}
-	if len(a) == 0 {
-		return 0
-	}
-	n := 0
 	for v := range a {
 		if b[v] {
 			n++
 		}
 	}
-	return float64(n) / float64(len(a))
+	return n, len(a)
 }
 
 // shape compares how long the values are and what characters they have.

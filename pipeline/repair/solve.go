@@ -10,48 +10,54 @@ import (
 
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
+	"github.com/weir-project/weir/pipeline/parse"
 )
 
 // start is a way to read the held payload, before its columns are looked at.
-type start struct {
-	*trial
-	// foreign: it is of another format, so that no name is the same by default.
-	foreign bool
-}
+type start struct{ *trial }
 
 // starts are the ways to read the held payload: as before, in its own dialect, as
 // what it is.
 func (s *search) starts() []*start {
-	out := []*start{{trial: s.trial()}}
+	out := []*start{{s.trial()}}
 	if s.is == nil {
 		return out
 	}
 	in := &s.is.Spec.Input
-	if Related(&s.spec.Input, in) {
-		t := s.trial()
-		t.spec.Input = Dialect(&s.spec.Input, s.is, s.base.Columns)
-		var safe bool
-		if t.changes, safe = inputChanges(&s.spec.Input, &t.spec.Input); len(t.changes) > 0 {
-			t.safe = safe
-			out = append(out, &start{trial: t})
-		}
-	}
 	t := s.trial()
+	switch {
+	case Related(&s.spec.Input, in):
+		t.spec.Input = Dialect(&s.spec.Input, s.is, s.base.Columns)
+	case s.is.Charset != "":
+		t.spec.Input.Charset = s.is.Charset
+	}
+	if changes, _ := inputChanges(&s.spec.Input, &t.spec.Input); len(changes) > 0 {
+		out = append(out, &start{t})
+	}
+	if s.vocabulary != nil && parse.Vocabulary(in) == nil || slices.Equal(formats(&s.spec.Input), formats(in)) && s.vocabulary != nil {
+		return out // nothing but the format knows what the members mean
+	}
+	t = s.trial()
 	t.spec.Input, t.spec.Explode = *in.DeepCopy(), slices.Clone(s.is.Spec.Explode)
 	t.spec.Input.Capture, t.spec.Input.MaxRecordBytes = s.spec.Input.Capture, s.spec.Input.MaxRecordBytes
 	for _, skip := range s.is.Spec.Skip {
 		if !slices.ContainsFunc(t.spec.Skip, func(r v1alpha1.SkipRule) bool { return r.Reason == skip.Reason }) {
 			t.spec.Skip = append(t.spec.Skip, skip)
-			t.say("Records for which %s are passed over.", skip.When)
 		}
 	}
-	t.changes = append([]string{fmt.Sprintf("The payload is read as %s.", s.is.Name)}, t.changes...)
-	t.safe, t.sure = false, 0.85
-	return append(out, &start{trial: t, foreign: true})
+	t.foreign, t.sure = true, 0.85
+	return append(out, &start{t})
 }
 
+// maxSolutions is how many a start has at most, nearBy is the margin below which the next
+// one is looked for, too.
+const (
+	maxSolutions = 3
+	nearBy       = 0.3
+)
+
 // solve finds the columns of the held payload that the rules are to read, and returns
-// the proposals, two at most.
+// the proposals, the best first.
 func (st *start) solve(ctx context.Context) ([]Proposal, error) {
 	bad, err := st.columns(ctx)
 	if err != nil || len(bad) == 0 {
@@ -59,7 +65,7 @@ func (st *start) solve(ctx context.Context) ([]Proposal, error) {
 	}
 	var out []Proposal
 	banned := map[[2]string]bool{}
-	for range 2 {
+	for range maxSolutions {
 		t := st.copy()
 		if !t.match(bad, st.foreign, banned) {
 			return out, nil
@@ -68,10 +74,14 @@ func (st *start) solve(ctx context.Context) ([]Proposal, error) {
 		if err != nil {
 			return out, err
 		}
-		if p != nil && (len(out) == 0 || !t.partial) { // to lose a field is no other way to fill it
+		if p != nil {
+			if len(out) > 0 { // it is the second best, although there is no third
+				best := &out[len(out)-1]
+				p.Safe, p.Margin, p.Confidence = false, min(p.Margin, best.Margin), min(p.Confidence, best.Confidence-0.01)
+			}
 			out = append(out, *p)
 		}
-		if t.margin >= 0.15 || t.weakest[0] == "" {
+		if t.margin >= nearBy || t.weakest[0] == "" {
 			break
 		}
 		banned[t.weakest] = true
@@ -81,7 +91,7 @@ func (st *start) solve(ctx context.Context) ([]Proposal, error) {
 
 func (t *trial) copy() *trial {
 	c := *t
-	c.spec, c.changes, c.renames = t.spec.DeepCopy(), slices.Clone(t.changes), map[string]string{}
+	c.spec, c.of, c.renames, c.wordsIn = t.spec.DeepCopy(), slices.Clone(t.of), map[string]string{}, map[string]string{}
 	return &c
 }
 
@@ -103,14 +113,23 @@ func (st *start) columns(ctx context.Context) ([]*column, error) {
 		return nil, err
 	}
 	names := namesOf(profile, st.spec.Explode)
+	if st.vocabulary != nil && !st.foreign {
+		names = st.used
+	}
 	if positional {
 		names = numbered(min(width(profile), maxSide))
 		*columnsIn(&probe.Input) = names
+	}
+	for _, name := range st.used {
+		if strings.HasPrefix(name, "$") && !slices.Contains(names, name) {
+			names = append(names, name) // no path, but there: the key of a record
+		}
 	}
 	bad, err := columnsOf(ctx, probe, names, st.bad, st.meta)
 	if err != nil {
 		return nil, err
 	}
+	bad = slices.DeleteFunc(bad, func(c *column) bool { return strings.HasPrefix(c.name, "$") && len(c.values) == 0 })
 	st.name(bad, positional)
 	return bad, nil
 }
@@ -188,8 +207,6 @@ func (t *trial) match(bad []*column, foreign bool, banned map[[2]string]bool) bo
 		}
 		t.renames[c.name] = to
 		first[c.name] = strings.HasPrefix(to, c.name+"[") || strings.HasPrefix(to, c.name+".") // what is there in its place is no value
-		t.safe = false
-		t.say("%q is read from %q.", c.name, to)
 	}
 	remap(t.spec, t.renames, !foreign, first)
 	return t.without(gone)
@@ -224,47 +241,18 @@ func (t *trial) within(name string, there map[string]bool) bool {
 	})
 }
 
-// typed gives extras the types that JSON gave them, where all values are text now.
-func (t *trial) typed() {
-	if json := t.search.spec.Input.JSON != nil || t.search.spec.Input.JSONLines != nil; !json || t.spec.Input.JSON != nil || t.spec.Input.JSONLines != nil {
-		return
-	}
-	types := map[string]v1alpha1.ExtraType{"number": v1alpha1.ExtraNumber, "boolean": v1alpha1.ExtraBoolean, "bool": v1alpha1.ExtraBoolean}
-	for i := range t.spec.Mapping {
-		r := &t.search.spec.Mapping[min(i, len(t.search.spec.Mapping)-1)]
-		if !strings.HasPrefix(r.Field, "extra.") || r.Type != "" || len(r.From) == 0 {
-			continue
-		}
-		path := t.base.Paths[strings.TrimPrefix(strings.TrimPrefix(r.From[0], "$"), ".")]
-		if path == nil {
-			continue
-		}
-		for name, typ := range types {
-			if path.Types.Of(name) == 0 || path.Types.Of("string") > 0 {
-				continue
-			}
-			if typ == v1alpha1.ExtraNumber && t.whole(r.From[0]) {
-				typ = v1alpha1.ExtraInteger
-			}
-			t.spec.Mapping[i].Type = typ
-		}
-	}
-}
-
-// whole tells whether the old values of a column were whole numbers.
-func (t *trial) whole(name string) bool {
-	return !slices.ContainsFunc(t.oldValues([]string{name}), func(v string) bool { return strings.Trim(v, "-0123456789") != "" })
-}
-
 // without takes out what reads columns that are gone; false if that is too much.
 func (t *trial) without(gone map[string]bool) bool {
-	fields, ok := forget(t.spec, gone)
-	if !ok || len(t.spec.Mapping) == 0 {
+	fields, kept, ok := forget(t.spec, gone)
+	if !ok || len(t.spec.Mapping) == 0 && t.vocabulary == nil {
 		return false
 	}
 	if len(fields) > 0 {
-		t.partial, t.safe = true, false
-		t.say("Nothing fills %s any more: there is no column for it.", joined(fields))
+		of := make([]v1alpha1.MappingRule, len(kept))
+		for i, k := range kept {
+			of[i] = t.of[k]
+		}
+		t.of, t.lostFields = of, append(slices.Clone(t.lostFields), fields...)
 	}
 	return true
 }
@@ -351,97 +339,4 @@ func rivals(details [][]pair, i, j int, sure []bool, taken map[int]bool, new []*
 		}
 	}
 	return false
-}
-
-// place names the columns of a payload without header so that the rules find what
-// they read.
-func (t *trial) place(bad []*column, banned map[[2]string]bool) bool {
-	declared := t.base.Columns
-	var old []*column
-	for i, name := range declared {
-		for _, c := range t.old {
-			if c.name == name {
-				d := *c
-				d.position = float64(i) / float64(max(len(declared)-1, 1))
-				old = append(old, &d)
-			}
-		}
-	}
-	if inPlace(old, bad, declared) {
-		return true
-	}
-	pairs := t.pair(old, bad, banned)
-	columns := placed(bad, pairs)
-	gone := map[string]bool{}
-	for _, name := range declared {
-		if !slices.Contains(columns, name) && t.usedBy(name) {
-			gone[name] = true
-		}
-	}
-	for i, c := range bad {
-		if columns[i] == "" {
-			columns[i] = free(c, i, columns, declared)
-		}
-	}
-	if !t.without(gone) {
-		return false
-	}
-	if len(columns) >= len(declared) && slices.Equal(columns[:len(declared)], declared) {
-		return true // appended columns need no change
-	}
-	*columnsIn(&t.spec.Input) = columns
-	t.safe = false
-	t.say("The columns are %s.", joined(columns))
-	return true
-}
-
-// placed gives the columns of the payload the names of those that they are paired
-// with.
-func placed(bad []*column, pairs map[string]string) []string {
-	columns := make([]string, len(bad))
-	for i, c := range bad {
-		for from, to := range pairs {
-			if to == c.name {
-				columns[i] = from
-			}
-		}
-	}
-	return columns
-}
-
-// inPlace tells whether every column is where it was: its values are of the kind
-// that they were, and no other column has them.
-func inPlace(old, bad []*column, declared []string) bool {
-	if len(bad) < len(declared) {
-		return false
-	}
-	for _, a := range old {
-		at := slices.Index(declared, a.name)
-		b := bad[at]
-		if len(a.values) == 0 || len(b.values) == 0 {
-			continue
-		}
-		if !fits(a, b) || likeKinds(a, b) < 0.7 || !b.unnamed && !a.unnamed && nameScore(a.name, b.name) < sureName {
-			return false
-		}
-		here := overlap(a, b)
-		for k, c := range bad {
-			if k != at && fits(a, c) && overlap(a, c) > max(here, sureOverlap) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// free is a name that no column has.
-func free(c *column, i int, taken, declared []string) string {
-	name := fmt.Sprintf("column_%d", i+1)
-	if !c.unnamed {
-		name = c.name
-	}
-	for slices.Contains(taken, name) || slices.Contains(declared, name) {
-		name += "_"
-	}
-	return name
 }

@@ -1,7 +1,6 @@
 package repair
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -9,11 +8,9 @@ import (
 	"time"
 
 	"github.com/weir-project/weir/api/v1alpha1"
-	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/infer"
 	"github.com/weir-project/weir/pipeline/parse"
-	"github.com/weir-project/weir/pipeline/status"
 )
 
 var timeFields = []string{"time", "until", "expires", "first_seen", "last_seen", "modified"}
@@ -53,36 +50,37 @@ func (t *trial) retimeRule(ctx context.Context, r *v1alpha1.MappingRule, values 
 	if spec == nil {
 		spec = &v1alpha1.TimeSpec{Layouts: []string{"iso8601"}}
 	}
-	read, within, err := t.reads(ctx, spec, values)
+	now, err := t.reads(ctx, spec, values)
 	if err != nil {
 		return false, err
 	}
-	if trusted(read, within) {
+	if now.trusted() {
 		return true, nil
 	}
 	layouts, other, err := t.layouts(ctx, values)
 	if err != nil || len(layouts) == 0 {
 		return err == nil, err // no times: the dry run will tell
 	}
-	best, safe, err := t.decide(ctx, spec, layouts, other, values)
-	if best == nil || err != nil {
-		return false, err // 03/04: nothing tells the day from the month
-	}
-	bestRead, bestWithin, err := t.reads(ctx, best, values)
+	was, err := t.reads(ctx, spec, t.oldValues(r.From))
 	if err != nil {
 		return false, err
 	}
-	if !trusted(bestRead, bestWithin) || bestRead <= read && bestWithin <= within {
+	best, safe, err := t.decide(ctx, withLayouts(spec, layouts), withLayouts(spec, other), values, &was)
+	if best == nil || err != nil {
+		return false, err // 03/04: nothing tells the day from the month
+	}
+	then, err := t.reads(ctx, best, values)
+	if err != nil {
+		return false, err
+	}
+	if !then.trusted() || then.read <= now.read && then.within <= now.within {
 		return true, nil
 	}
 	unit := slices.ContainsFunc(best.Layouts, func(l string) bool { return strings.HasPrefix(l, "unix") })
-	t.safe = t.safe && safe && !unit
+	t.risky = t.risky || !safe || unit
 	r.Time = best
-	t.say("The times of %q are written as %s.", r.From[0], strings.Join(layoutsBeyond(spec, best), ", "))
 	return true, nil
 }
-
-func trusted(read, within float64) bool { return read >= likely && within >= read-0.1 }
 
 // layouts are those of values, other those for days and months the other way round.
 func (t *trial) layouts(ctx context.Context, values []string) (layouts, other []string, err error) {
@@ -93,27 +91,45 @@ func (t *trial) layouts(ctx context.Context, values []string) (layouts, other []
 }
 
 // decide chooses between two ways to read times, by how many of them are when they
-// may be; nil if that does not tell. It is safe where there is no choice.
-func (t *trial) decide(ctx context.Context, spec *v1alpha1.TimeSpec, layouts, other, values []string) (best *v1alpha1.TimeSpec, safe bool, err error) {
-	first := withLayouts(spec, layouts)
-	if other == nil {
+// may be, and then by how old the newest of them is; nil if that does not tell. It is
+// safe where there is no choice.
+func (t *trial) decide(ctx context.Context, first, second *v1alpha1.TimeSpec, values []string, was *reading) (best *v1alpha1.TimeSpec, safe bool, err error) {
+	if second == nil {
 		return first, true, nil
 	}
-	second := withLayouts(spec, other)
-	_, a, err := t.reads(ctx, first, values)
+	a, err := t.reads(ctx, first, values)
 	if err != nil {
 		return nil, false, err
 	}
-	_, b, err := t.reads(ctx, second, values)
+	b, err := t.reads(ctx, second, values)
 	switch {
 	case err != nil:
 		return nil, false, err
-	case a >= b+clearly:
+	case a.within >= b.within+clearly || b.within < a.within+clearly && t.fresher(&a, &b, was):
 		return first, false, nil
-	case b >= a+clearly:
+	case b.within >= a.within+clearly || t.fresher(&b, &a, was):
 		return second, false, nil
 	}
 	return nil, false, nil
+}
+
+const (
+	// sameAge is how much older the newest time of a payload may well be than that of
+	// another.
+	sameAge = 6 * time.Hour
+	// otherAge is a difference that is not there by chance.
+	otherAge = 48 * time.Hour
+)
+
+// fresher tells whether the newest time in one reading is about as old, when the
+// payload is collected, as it was before, and far from that in the other.
+func (t *trial) fresher(a, b, was *reading) bool {
+	if a.newest.IsZero() || was.newest.IsZero() || t.goodMeta.Collected.IsZero() {
+		return false
+	}
+	before := t.goodMeta.Collected.Sub(was.newest)
+	off := func(r *reading) time.Duration { return max((t.meta.Collected.Sub(r.newest) - before).Abs(), sameAge) }
+	return b.newest.IsZero() || off(b) >= otherAge && off(b) >= 10*off(a)
 }
 
 // rareLayouts are tried on what does not look like a time. All values must be times of
@@ -123,11 +139,11 @@ var rareLayouts = []string{"%Y%m%d%H%M%S", "%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%
 
 func (t *trial) rareLayout(ctx context.Context, values []string) ([]string, error) {
 	for _, l := range rareLayouts {
-		_, within, err := t.reads(ctx, &v1alpha1.TimeSpec{Layouts: []string{l}}, values)
+		r, err := t.reads(ctx, &v1alpha1.TimeSpec{Layouts: []string{l}}, values)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case err == nil && within >= likely:
+		case err == nil && r.within >= likely:
 			return []string{l}, nil
 		}
 	}
@@ -135,8 +151,11 @@ func (t *trial) rareLayout(ctx context.Context, values []string) ([]string, erro
 }
 
 // withLayouts adds layouts. Units since 1970 cannot stand beside one another: each
-// reads the numbers of all.
+// reads the numbers of all. nil without layouts.
 func withLayouts(spec *v1alpha1.TimeSpec, layouts []string) *v1alpha1.TimeSpec {
+	if len(layouts) == 0 {
+		return nil
+	}
 	out := spec.DeepCopy()
 	for _, l := range layouts {
 		if strings.HasPrefix(l, "unix") {
@@ -153,31 +172,44 @@ func layoutsBeyond(old, now *v1alpha1.TimeSpec) []string {
 	return slices.DeleteFunc(slices.Clone(now.Layouts), func(l string) bool { return slices.Contains(old.Layouts, l) })
 }
 
-// reads tells which share of values are times in the layouts, and which lie in the
-// window in which a feed's times may be.
-func (t *trial) reads(ctx context.Context, spec *v1alpha1.TimeSpec, values []string) (read, within float64, err error) {
+// reading is what becomes of values that are read as times.
+type reading struct {
+	// read is the share that are times, within that of those in the window in which a
+	// feed's times may be.
+	read, within float64
+	newest       time.Time
+}
+
+func (r *reading) trusted() bool { return r.read >= likely && r.within >= r.read-0.1 }
+
+// reads tells what becomes of values in the layouts.
+func (t *trial) reads(ctx context.Context, spec *v1alpha1.TimeSpec, values []string) (reading, error) {
+	if len(values) == 0 {
+		return reading{}, nil
+	}
 	p, err := parse.Compile(&v1alpha1.ParserSpec{
 		Input:     v1alpha1.InputSpec{Text: &v1alpha1.TextSpec{}},
 		Mapping:   []v1alpha1.MappingRule{{Field: "time", From: []string{"line"}, Time: spec, Required: true}},
 		Constants: map[string]string{"category": "other", "name": "x"},
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("layouts: %w", err)
+		return reading{}, fmt.Errorf("layouts: %w", err)
 	}
 	seen := &timesSeen{from: t.window[0], to: t.window[1]}
 	text := strings.Join(values, "\n")
 	meta := t.meta
 	meta.ContentType = ""
-	if _, err := p.Parse(ctx, bytes.NewReader([]byte(text)), meta, seen, nil); err != nil && ctx.Err() != nil {
-		return 0, 0, ctx.Err()
+	if _, err := p.Parse(ctx, strings.NewReader(text), meta, seen, nil); err != nil && ctx.Err() != nil {
+		return reading{}, ctx.Err()
 	}
 	n := float64(len(values))
-	return float64(seen.all) / n, float64(seen.within) / n, nil
+	return reading{read: float64(seen.all) / n, within: float64(seen.within) / n, newest: seen.newest}, nil
 }
 
 type timesSeen struct {
 	from, to    time.Time
 	all, within int
+	newest      time.Time
 }
 
 func (s *timesSeen) Event(e *event.Event) error {
@@ -185,98 +217,10 @@ func (s *timesSeen) Event(e *event.Event) error {
 	if !e.Time.Before(s.from) && !e.Time.After(s.to) {
 		s.within++
 	}
+	if e.Time.After(s.newest) {
+		s.newest = e.Time
+	}
 	return nil
 }
 
 func (s *timesSeen) Reject(*parse.Rejection) error { return nil }
-
-// nullWords are markers of nothing that publishers write.
-var nullWords = []string{"-", "--", "?", "N/A", "n/a", "NA", "na", "None", "none", "NONE", "null", "NULL", "nil", "\\N", "unknown", "UNKNOWN", "(null)", "n.a.", "NaN", "NXDOMAIN", "nxdomain", "undefined", "unspecified", "0000-00-00 00:00:00"}
-
-// renull adds the markers that the new payload writes where the old one left a cell
-// empty, for rules whose values have a kind.
-func (t *trial) renull(ctx context.Context) error {
-	for i := range t.spec.Mapping {
-		r := &t.spec.Mapping[i]
-		if len(r.From) == 0 || strings.HasPrefix(r.Field, "extra.") && r.Type == "" && !t.marked(r.From) {
-			continue
-		}
-		values, err := t.read(ctx, r.From)
-		if err != nil {
-			return err
-		}
-		old := t.oldValues(r.From)
-		var added []string
-		for _, w := range nullWords {
-			if slices.Contains(values, w) && !slices.Contains(r.Nulls, w) && !slices.Contains(old, w) {
-				added = append(added, w)
-			}
-		}
-		if len(added) == 0 || len(old) == 0 || len(r.Nulls)+len(added) > 32 {
-			continue
-		}
-		r.Nulls = append(slices.Clone(r.Nulls), added...)
-		t.safe = false
-		t.say("%q has %s where there is no value.", r.From[0], strings.Join(added, ", "))
-	}
-	return nil
-}
-
-// marked tells whether a finding says that one of the columns has a word for nothing.
-func (s *search) marked(names []string) bool {
-	return slices.ContainsFunc(s.findings, func(f status.Finding) bool {
-		return f.Code == drift.CodeMarker && slices.Contains(names, f.Path)
-	})
-}
-
-// listFields are the fields that may have several values.
-var listFields = []string{"ip", "cves"}
-
-// resplit follows a separator inside of cells, also where a list was an array.
-func (t *trial) resplit(ctx context.Context) error {
-	for i := range t.spec.Mapping {
-		r := &t.spec.Mapping[i]
-		if len(r.From) == 0 || r.Split == "" && !slices.Contains(listFields, r.Field) {
-			continue
-		}
-		values, err := t.read(ctx, r.From)
-		if err != nil {
-			return err
-		}
-		if r.Split != "" && (has(values, r.Split) || !has(t.oldValues(r.From), r.Split)) {
-			continue
-		}
-		for _, s := range []string{";", ",", "|", " "} {
-			if s != r.Split && listed(values, s) {
-				r.Split, t.safe = s, false
-				t.say("Values of %q are separated by %q.", r.From[0], s)
-				break
-			}
-		}
-	}
-	return nil
-}
-
-// listed tells whether some values are lists whose parts are of one telling kind, and
-// others shorter ones or single values of it: what has the same number of parts
-// everywhere is columns.
-func listed(values []string, separator string) bool {
-	lists := map[int]bool{}
-	for _, v := range values {
-		if v == "" || v[0] == '[' || v[0] == '{' {
-			return false
-		}
-		parts := strings.Split(v, separator)
-		for _, p := range parts {
-			if drift.KindsOf(p)&strong == 0 {
-				return false
-			}
-		}
-		lists[len(parts)] = true
-	}
-	return len(lists) > 1
-}
-
-func has(values []string, s string) bool {
-	return slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, s) })
-}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
 	"hash"
 	"math"
 	"slices"
@@ -21,24 +19,31 @@ import (
 // trial is a changed Parser on the way.
 type trial struct {
 	*search
-	spec    *v1alpha1.ParserSpec
-	changes []string
-	safe    bool
+	spec *v1alpha1.ParserSpec
+	// of is the Parser before its rules were changed: rule i of it is rule i of spec.
+	of []v1alpha1.MappingRule
+	// own is how many of them the Parser had; the others are those of its format.
+	own int
+	// foreign: the payload is read as what it is, not in another dialect.
+	foreign bool
+	// lostFields are fields that nothing fills any more.
+	lostFields []string
+	// risky: columns, units or words were changed, which nobody can be sure of.
+	risky bool
 	// sure is the confidence so far, margin the least regret of its pairs.
 	sure, margin float64
 	renames      map[string]string
+	// wordsIn tells which column has a word for nothing, by field and word.
+	wordsIn map[string]string
 	// weakest is the pair with the least regret, for the second best.
 	weakest [2]string
-	partial bool // fields are lost
 }
 
 func (s *search) trial() *trial {
-	return &trial{search: s, spec: s.spec.DeepCopy(), safe: true, sure: 0.97, margin: 1, renames: map[string]string{}}
+	return &trial{search: s, spec: s.spec.DeepCopy(), of: s.spec.DeepCopy().Mapping, sure: 0.97, margin: 1, renames: map[string]string{}, wordsIn: map[string]string{}}
 }
 
-func (t *trial) say(format string, args ...any) {
-	t.changes = append(t.changes, fmt.Sprintf(format, args...))
-}
+func (t *trial) partial() bool { return len(t.lostFields) > 0 }
 
 // read are the values that a rule would find in the new payload.
 func (t *trial) read(ctx context.Context, from []string) ([]string, error) {
@@ -100,6 +105,9 @@ func (t *trial) finish(ctx context.Context) (*Proposal, error) {
 	if run == nil || err != nil {
 		return nil, err
 	}
+	if err := t.leaveOut(ctx, run); err != nil {
+		return nil, err
+	}
 	patch, err := mergePatch(t.search.spec, t.spec)
 	switch {
 	case err != nil:
@@ -108,38 +116,57 @@ func (t *trial) finish(ctx context.Context) (*Proposal, error) {
 		t.fine = t.fine || run.rejected == 0
 		return nil, nil
 	}
-	if err := t.onGood(ctx, lens); err != nil {
-		return nil, err
-	}
-	p := &Proposal{Spec: t.spec, Margin: t.margin}
-	p.Patch, p.Changes = patch, append(slices.Clone(t.unpacking), t.changes...)
-	p.Events, p.Rejected = run.events, run.rejected
-	p.Confidence = t.confidence(run)
-	p.Safe = t.safe && t.packed == "" && !t.partial && run.rejected == 0 && t.margin >= smallMargin
-	return p, nil
+	return t.proposal(ctx, run, patch)
 }
 
-// mendValues has the rules read times, words for nothing and lists as they are written.
+// proposal describes the changed Parser, and what it makes of the payload.
+func (t *trial) proposal(ctx context.Context, run *outcome, patch string) (*Proposal, error) {
+	changes, safe := t.describe()
+	p := &Proposal{Spec: t.spec, Margin: t.margin, digest: string(run.digest())}
+	p.Patch, p.Changes = patch, append(slices.Clone(t.unpacking), changes...)
+	p.Events, p.Rejected = run.events, run.rejected
+	p.Confidence = t.confidence(run)
+	p.Safe = safe && t.packed == "" && run.rejected == 0 && t.margin >= smallMargin
+	if len(changes) == 0 {
+		return p, nil
+	}
+	same, err := t.onGood(ctx)
+	if !same {
+		p.Changes = append(p.Changes, "The changed Parser is for the new format: it no longer reads the old one as before.")
+	}
+	return p, err
+}
+
+// mendValues has the rules read words for nothing, times and lists as they are written.
 func (t *trial) mendValues(ctx context.Context) (bool, error) {
+	if err := t.renull(ctx); err != nil {
+		return false, err
+	}
 	if ok, err := t.retime(ctx); !ok || err != nil {
 		return false, err
 	}
-	return true, errors.Join(t.renull(ctx), t.resplit(ctx))
+	if err := t.resplit(ctx); err != nil {
+		return false, err
+	}
+	return true, t.retype(ctx)
 }
 
 // dryRun tries the Parser on the held payload; nil if it does not hold.
 func (t *trial) dryRun(ctx context.Context, lens *drift.Lens) (*outcome, error) {
-	run := &outcome{sum: sha256.New()}
-	if _, err := lens.Parse(ctx, bytes.NewReader(t.bad), t.meta, run, lens.Profiler()); err != nil {
-		return nil, ctx.Err() // it cannot be read as a whole
-	}
-	if run.events == 0 || float64(run.rejected)/float64(run.events+run.rejected) > t.tolerable {
-		return nil, nil
+	run, err := outcomeOf(ctx, lens, t.bad, t.meta)
+	if run == nil || err != nil || run.events == 0 || !t.tolerable(run) {
+		return nil, err
 	}
 	if fit, err := t.fit(ctx); !fit || err != nil {
 		return nil, err
 	}
 	return run, nil
+}
+
+// tolerable tells whether no more records are rejected than before, or than chance
+// may bring.
+func (s *search) tolerable(run *outcome) bool {
+	return run.rejected == 0 || s.rejects >= 1 || 1-atMost(run.rejected-1, run.events+run.rejected, s.rejects) >= 0.01
 }
 
 const smallMargin = 0.1
@@ -148,7 +175,7 @@ const smallMargin = 0.1
 // pairs that could be others.
 func (t *trial) confidence(run *outcome) float64 {
 	c := t.sure * (0.6 + 0.4*min(t.margin/0.3, 1)) * (1 - float64(run.rejected)/float64(run.events+run.rejected)/2)
-	if t.partial {
+	if t.partial() {
 		c *= 0.6
 	}
 	return math.Round(100*c) / 100
@@ -202,19 +229,16 @@ func (t *trial) newName(old string) string {
 func (t *trial) usedBy(name string) bool { return slices.Contains(t.used, name) }
 
 // onGood tells whether the changed Parser gives the same events of the old payload.
-func (t *trial) onGood(ctx context.Context, lens *drift.Lens) error {
-	if t.good == nil || len(t.changes) == 0 {
-		return nil
+func (t *trial) onGood(ctx context.Context) (bool, error) {
+	if t.good == nil {
+		return true, nil
 	}
-	run := &outcome{sum: sha256.New()}
-	_, err := lens.Parse(ctx, bytes.NewReader(t.good), t.goodMeta, run, lens.Profiler())
-	if ctx.Err() != nil {
-		return ctx.Err()
+	lens, err := drift.NewLens(t.spec)
+	if err != nil {
+		return false, nil //nolint:nilerr // then it does not
 	}
-	if err != nil || !bytes.Equal(run.sum.Sum(nil), t.goodSum) {
-		t.say("The changed Parser is for the new format: it no longer reads the old one as before.")
-	}
-	return nil
+	run, err := outcomeOf(ctx, lens, t.good, t.goodMeta)
+	return run != nil && bytes.Equal(run.digest(), t.goodSum), err
 }
 
 // outcome counts and sums up what a Parser makes of a payload.
@@ -223,6 +247,22 @@ type outcome struct {
 	sum              hash.Hash
 	first, last      time.Time
 	line             []byte
+}
+
+// outcomeOf is what a Parser makes of a payload; nil if it cannot read it as a whole.
+func outcomeOf(ctx context.Context, lens *drift.Lens, data []byte, m parse.Meta) (*outcome, error) {
+	run := &outcome{sum: sha256.New()}
+	if _, err := lens.Parse(ctx, bytes.NewReader(data), m, run, lens.Profiler()); err != nil {
+		return nil, ctx.Err()
+	}
+	return run, nil
+}
+
+func (o *outcome) digest() []byte { return o.sum.Sum(nil) }
+
+// same tells whether all events and rejections are those of the other.
+func (o *outcome) same(p *outcome) bool {
+	return p != nil && o.events == p.events && o.rejected == p.rejected && bytes.Equal(o.digest(), p.digest())
 }
 
 func (o *outcome) Event(e *event.Event) error {

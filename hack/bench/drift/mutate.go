@@ -88,6 +88,10 @@ func unread(t *truth, same bool) {
 	}
 }
 
+// unneeded tells that there is nothing to repair where the Parser, as it is, gives the
+// events already: a time that another one stands in for.
+func unneeded(t *truth, same bool) { t.repair = t.repair && !same }
+
 func skip(reason string) (*plan, string) { return nil, reason }
 
 // pick takes one of the fields for which ok holds; nil if there is none.

@@ -176,7 +176,7 @@ func charset(c *mutation) (*plan, string) {
 			return skip("there is no text")
 		}
 		return &plan{truth: truth{breaking: either, classes: []string{degraded, cosmetic, hard}, what: "ISO 8859-1 instead of UTF-8", repair: true},
-			target: func(d *doc) { latinOnly(d) },
+			target: func(d *doc) { latinOnly(d) }, settle: unneeded,
 			change: func(d *doc) { latinOnly(d); d.bytes = latin1 }}, ""
 	}
 	if c.form("json", "ndjson", "xml", "html", "stix") {

@@ -179,7 +179,7 @@ func nullMarker(c *mutation) (*plan, string) {
 			}
 		}
 	}
-	return &plan{truth: truth{breaking: either, classes: []string{degraded, widening}, paths: c.names(f), repair: true,
+	return &plan{settle: unneeded, truth: truth{breaking: either, classes: []string{degraded, widening}, paths: c.names(f), repair: true,
 		what: f.name + " is " + marker + " where there is none"}, target: put(""), change: put(marker)}, ""
 }
 

@@ -57,6 +57,7 @@ type weather struct {
 	empty  time.Time // until when an optional column is empty
 	bursts int
 	months int // whose new words are there
+	nights bool
 }
 
 // next is the payload after one period; nil if the provider is down.
@@ -93,6 +94,9 @@ func (q *weather) drift(perDay float64) {
 	since := w.now.Sub(q.start)
 	w.ip6 = 0.05 * math.Min(1, since.Hours()/(60*24)) // 0 to 5 % within 60 days
 	w.burst = 1 + 0.3*since.Hours()/(365*24)          // slow growth
+	if q.nights {                                     // three times as many in the afternoon as in the early morning
+		w.burst *= 1 - 0.5*math.Cos((w.now.Add(w.feed.period).Sub(w.now.Truncate(24*time.Hour)).Hours()-3)/12*math.Pi)
+	}
 	if w.rng.Float64() < 6.0/365*perDay {
 		q.bursts = 1 + w.rng.IntN(2)
 	}
@@ -120,7 +124,7 @@ func live(f *feed, i int, years float64) (*year, error) {
 		return nil, err
 	}
 	b := newBaselines(f)
-	q := &weather{w: w, start: w.now}
+	q := &weather{w: w, start: w.now, nights: f.period < 24*time.Hour && i%8 >= 4}
 	end := w.now.Add(time.Duration(years * 365 * 24 * float64(time.Hour)))
 	var open map[string]bool
 	var opened [baselineCount]bool

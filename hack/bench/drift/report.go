@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/drift"
 )
 
@@ -204,10 +205,25 @@ func show(w io.Writer, name string) error {
 		fmt.Fprintf(w, "  %d: confidence %.3f, margin %.3f, safe %v, %d events, %d rejected: %s\n     %s\n", k+1, q.Confidence, q.Margin, q.Safe,
 			q.Events, q.Rejected, strings.Join(q.Changes, " "), q.Patch)
 	}
+	if r.Place != 1 && len(r.proposals) > 0 {
+		showDifference(w, s.target(p, c, i), s.changed(p, c, i), s.feed.spec, r.proposals[0].Spec)
+	}
 	for k, alarm := range r.Baselines {
 		fmt.Fprintf(w, "  %s: %v\n", baselineNames[k], alarm)
 	}
 	return nil
+}
+
+// showDifference prints the first event that is not what it should be.
+func showDifference(w io.Writer, target, changed *payload, was, is *v1alpha1.ParserSpec) {
+	want, got := eventLines(was, target), eventLines(is, changed)
+	fmt.Fprintf(w, "  the first gives %d events, %d are wanted\n", len(got), len(want))
+	for i := range min(len(want), len(got)) {
+		if want[i] != got[i] {
+			fmt.Fprintf(w, "    want %s\n    got  %s\n", want[i], got[i])
+			return
+		}
+	}
 }
 
 func head(b []byte) string {

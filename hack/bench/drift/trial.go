@@ -128,6 +128,16 @@ func (s *stage) changed(p *plan, c *class, i int) *payload {
 	return out
 }
 
+// target is the payload that a repair must give the events of.
+func (s *stage) target(p *plan, c *class, i int) *payload {
+	d := s.next[i].clone()
+	d.rng = newRand(s.feed.String(), c.id, s.seed, i)
+	if p.target != nil {
+		p.target(d)
+	}
+	return d.write()
+}
+
 func (s *stage) blank(c *class) *result {
 	return &result{Archetype: s.feed.archetype, Feed: s.feed.name, Class: c.id, Seed: s.seed, Control: c.id[0] == 'c'}
 }
@@ -165,7 +175,7 @@ func (s *stage) try(c *class, mend bool) (*result, []status.Finding, error) {
 		if s.note(r, findings, i) {
 			told = findings
 			if mend && (r.Held || p.repair) {
-				s.mend(r, p, w, findings, bad, i)
+				s.mend(r, p, c, w, findings, bad, i)
 			}
 			break
 		}
@@ -224,7 +234,7 @@ func (s *stage) asked(r *result, p *plan, c *class) {
 
 // mend searches for a repair and compares what it gives with what the feed would
 // have given.
-func (s *stage) mend(r *result, p *plan, w *watch, findings []status.Finding, bad *payload, i int) {
+func (s *stage) mend(r *result, p *plan, c *class, w *watch, findings []status.Finding, bad *payload, i int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	proposals, err := repair.Search(ctx, &repair.Problem{Spec: s.feed.spec, Baseline: w.hist.Baseline.For(w.lens), Findings: findings,
@@ -234,12 +244,7 @@ func (s *stage) mend(r *result, p *plan, w *watch, findings []status.Finding, ba
 	if err != nil || len(proposals) == 0 {
 		return
 	}
-	d := s.next[i].clone()
-	d.rng = newRand(s.feed.String(), r.Class, s.seed, i)
-	if p.target != nil {
-		p.target(d)
-	}
-	inside := d.write()
+	inside := s.target(p, c, i)
 	want, ok := events(s.feed.spec, inside)
 	for k := range proposals[:min(3, len(proposals))] {
 		read := bad

@@ -114,6 +114,26 @@ func events(s *v1alpha1.ParserSpec, p *payload) (digests []uint64, ok bool) {
 	return sink.events, true
 }
 
+// eventLines are what a Parser makes of a payload, in JSON.
+func eventLines(s *v1alpha1.ParserSpec, p *payload) []string {
+	parser, err := parse.Compile(s)
+	if err != nil {
+		return nil
+	}
+	var sink liner
+	_, _ = parser.Parse(context.Background(), bytes.NewReader(p.bytes), p.meta, &sink, nil) // what can be read
+	return sink.lines
+}
+
+type liner struct{ lines []string }
+
+func (s *liner) Event(e *event.Event) error {
+	s.lines = append(s.lines, string(event.AppendJSON(nil, e)))
+	return nil
+}
+
+func (s *liner) Reject(*parse.Rejection) error { return nil }
+
 type digester struct {
 	events []uint64
 	line   []byte

@@ -10,7 +10,8 @@ import (
 )
 
 // Spec is what child means on top of base. Rules of the child come first, so that
-// a field that both fill is the child's; constants of the child replace those of
+// a field that both fill is the child's; one that differs from a rule of the base in
+// nulls alone replaces it; constants of the child replace those of
 // the same name; a format, explode or emit of the child replaces that of the base.
 // Examples are the child's alone. Neither argument is changed, the result shares
 // memory with both.
@@ -31,13 +32,28 @@ func Spec(child, base *v1alpha1.ParserSpec) *v1alpha1.ParserSpec {
 	}
 	out.Derive = append(slices.Clone(base.Derive), child.Derive...)
 	out.Skip = skips(child.Skip, base.Skip)
-	out.Mapping = append(slices.Clone(child.Mapping), base.Mapping...)
+	out.Mapping = rules(child.Mapping, base.Mapping)
 	out.Lookups = append(slices.Clone(child.Lookups), base.Lookups...)
 	if len(base.Constants) > 0 {
 		out.Constants = maps.Clone(base.Constants)
 		maps.Copy(out.Constants, child.Constants)
 	}
 	return &out
+}
+
+// rules leaves out rules of the base that the child has with other words for nothing:
+// what is nothing to the one must not be a value to the other.
+func rules(child, base []v1alpha1.MappingRule) []v1alpha1.MappingRule {
+	out := slices.Clone(child)
+	for i := range base {
+		if !slices.ContainsFunc(child, func(c v1alpha1.MappingRule) bool {
+			c.Nulls = base[i].Nulls
+			return reflect.DeepEqual(c, base[i])
+		}) {
+			out = append(out, base[i])
+		}
+	}
+	return out
 }
 
 // skips leaves out rules of the base whose reason the child has a rule for.

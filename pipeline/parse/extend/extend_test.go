@@ -67,6 +67,19 @@ lookups: [{from: [d], entries: {x: {name: z}}}, {from: [c], entries: {x: {name: 
 constants: {category: spam, confidence: high}
 examples: [{name: its own, input: x}]
 `},
+		"a rule with other words for nothing": {`
+mapping: [{field: ip, from: [a], nulls: ["-"]}, {field: ip, from: [b], nulls: ["-"]}]
+`, `
+input: {charset: windows-1250, csv: {delimiter: ";"}}
+kind: Blacklist
+blacklist: {expiresAfter: 48h}
+explode: [{from: tags, separator: ","}]
+derive: [{from: [a], pattern: '(?P<b>.)'}]
+skip: [{when: 'record.a == ""', reason: empty}, {when: 'record.a == "x"', reason: test}]
+mapping: [{field: ip, from: [a], nulls: ["-"]}, {field: ip, from: [b], nulls: ["-"]}]
+lookups: [{from: [c], entries: {x: {name: y}}}]
+constants: {category: bots, confidence: high}
+`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			child, b := specOf(t, x.child), specOf(t, base)
