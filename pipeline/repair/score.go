@@ -135,9 +135,7 @@ func compare(old, new *column) (p pair) {
 	if len(old.values) > 0 && len(new.values) > 0 {
 		add(weightKind, likeKinds(old, new))
 		add(weightShape, shape(old, new))
-		if p.overlap, p.known = overlap(old, new), true; p.overlap == 0 {
-			p.overlap = max(overlapOfTimes(old, new), overlapOfWords(old, new))
-		}
+		p.overlap, p.known = inCommon(old, new), true
 		add(weightOverlap, p.overlap)
 	} else if p.name < sureName {
 		return p
@@ -208,6 +206,15 @@ func normal(a []float64) []float64 {
 		}
 	}
 	return out
+}
+
+// inCommon is the overlap of two columns, of the same values that are written
+// otherwise if there are none that are the same.
+func inCommon(old, new *column) float64 {
+	if same := overlap(old, new); same > 0 {
+		return same
+	}
+	return max(overlapOfTimes(old, new), overlapOfWords(old, new))
 }
 
 // overlapOfWords is the overlap of texts without regard to case and punctuation:
