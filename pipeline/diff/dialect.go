@@ -3,6 +3,7 @@ package diff
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -28,6 +29,15 @@ func (c *comparison) causes(old, new *v1alpha1.InputSpec) (causes []status.Findi
 		c.textCauses(old.Text, new.Text, hard)
 	case repair.Family(old) != repair.Family(new):
 		hard(drift.CodeContainer, "", describe(old), describe(new), "The payload was %s and is %s now.", describe(old), describe(new))
+	case c.elsewhere():
+		recordsMoved(old, new, hard)
+	}
+	return causes
+}
+
+// recordsMoved tells where the records are now.
+func recordsMoved(old, new *v1alpha1.InputSpec, hard adder) {
+	switch {
 	case old.JSON != nil && old.JSON.Records != new.JSON.Records:
 		hard(CodeRecords, orNone(old.JSON.Records), old.JSON.Records, new.JSON.Records, "The records were at %q and are at %q now.",
 			at(old.JSON.Records), at(new.JSON.Records))
@@ -38,7 +48,13 @@ func (c *comparison) causes(old, new *v1alpha1.InputSpec) (causes []status.Findi
 		hard(CodeRecords, old.HTML.Records, old.HTML.Records, new.HTML.Records, "The rows were those of %q and are those of %q now.",
 			old.HTML.Records, new.HTML.Records)
 	}
-	return causes
+}
+
+// elsewhere tells whether the old reader does not find the records of the new payload.
+// Where it does, another way to name their place is no change.
+func (c *comparison) elsewhere() bool {
+	return c.now.Unreadable != "" || c.now.Records*2 <= int64(c.is.Records) ||
+		!slices.ContainsFunc(c.now.Inputs, func(in drift.Column) bool { return in.Values > 0 })
 }
 
 func (c *comparison) textCauses(old, new *v1alpha1.TextSpec, hard adder) {

@@ -201,8 +201,10 @@ func (c *comparison) compare(ctx context.Context) ([]status.Finding, error) {
 	if c.now.Events == 0 && c.base.Events > 0 && !drift.Breaking(found) && !c.over(found) {
 		found = append(found, c.nothing())
 	}
-	if f := c.headed(); f != nil {
-		found = append(found, *f)
+	for _, f := range []*status.Finding{c.headed(), c.joined()} {
+		if f != nil {
+			found = append(found, *f)
+		}
 	}
 	separated, err := c.separators(ctx, found)
 	if err != nil {
@@ -311,6 +313,17 @@ func (c *comparison) headed() *status.Finding {
 		f.Class, f.Breaking = drift.ClassDegraded, false
 	}
 	return f
+}
+
+// joined notices documents that came one after the other and are one array now. Weir
+// reads both in the same way, others do not.
+func (c *comparison) joined() *status.Finding {
+	if c.given || c.was == nil || c.is == nil || c.was.Spec.Input.JSON == nil || c.is.Spec.Input.JSON == nil ||
+		!c.was.Spec.Input.JSON.Concatenated || c.is.Spec.Input.JSON.Concatenated {
+		return nil
+	}
+	return &status.Finding{Code: drift.CodeContainer, Class: drift.ClassBreakingHard, Breaking: true, Before: "documents one after the other", After: "one document",
+		Sentence: "The payload was documents of JSON one after the other and is one document now."}
 }
 
 // failed tells whether the reader of the old payload fails on the new one, so that

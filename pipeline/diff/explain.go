@@ -142,10 +142,11 @@ func weight(found []status.Finding) int {
 	return n
 }
 
-// over tells whether the publisher says that there is nothing to read, or why it is
-// refused.
+// over tells whether there is nothing to read, or the publisher says why it is refused.
 func (c *comparison) over(found []status.Finding) bool {
-	return slices.ContainsFunc(found, func(f status.Finding) bool { return f.Code == drift.CodeRetired || f.Code == drift.CodeErrorBody })
+	return slices.ContainsFunc(found, func(f status.Finding) bool {
+		return f.Code == drift.CodeRetired || f.Code == drift.CodeErrorBody || f.Code == drift.CodeEmpty
+	})
 }
 
 // isForeign tells whether the payload is in another format altogether: its reader

@@ -72,7 +72,7 @@ func (c *comparison) restate(f *status.Finding) {
 
 func layoutOf(c *drift.Column) string {
 	for _, l := range c.Layouts {
-		return l.Name
+		return l.Shown()
 	}
 	return "none"
 }

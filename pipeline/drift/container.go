@@ -36,7 +36,7 @@ func checkContainer(c *comparison) {
 	}
 	shown := ""
 	if now.Excerpt != "" {
-		shown = fmt.Sprintf(" (%q)", now.Excerpt)
+		shown = fmt.Sprintf(" (%s)", quote(now.Excerpt))
 	}
 	c.add(status.Finding{Code: CodeContainer, Before: now.Declared, After: now.Container, Breaking: true,
 		Sentence: fmt.Sprintf("The payload is %s%s instead of %s.", formatName(now.Container), shown, formatName(now.Declared))})

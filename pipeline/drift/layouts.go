@@ -1,6 +1,9 @@
 package drift
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Layouts of timestamps. Everything that ISO 8601 allows for a date with or
 // without a time counts as one layout, since readers take all of it; any other
@@ -23,6 +26,14 @@ type Layouts []Layout
 type Layout struct {
 	Name   string `json:"name"`
 	Values int64  `json:"values"`
+}
+
+// Shown is the layout for people: its name in a Parser, or the shape of the times.
+func (l Layout) Shown() string {
+	if strings.HasPrefix(l.Name, "Mon, 00 Jan 0000 00:00:00") {
+		return "rfc1123"
+	}
+	return l.Name
 }
 
 const maxLayouts = 8

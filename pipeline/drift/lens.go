@@ -76,7 +76,7 @@ func newLens(spec *v1alpha1.ParserSpec, parser *parse.Parser) *Lens {
 			c.Rules = digest([]string{c.Rules, rules})
 		}
 		c.separators, c.nulls = cleaning(spec, in.Name)
-		c.readers, c.optional = timeReaders(spec, in.Name), mayMiss(spec, in.Name)
+		c.readers, c.optional, c.leaf = timeReaders(spec, in.Name), mayMiss(spec, in.Name), leafOf(spec, in.Name)
 		l.empty.Inputs = append(l.empty.Inputs, c)
 	}
 	return l

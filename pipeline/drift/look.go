@@ -1,6 +1,8 @@
 package drift
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -32,6 +34,10 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 		value = c.clean(value)
 	}
 	trimmed := trimSpace(value)
+	if isDocument(trimmed) {
+		value = compact(trimmed)
+		trimmed = value
+	}
 	if trimmed == "" {
 		l.empty++
 		return
@@ -65,6 +71,21 @@ func (c *Column) observe(value string, l *look, s *scratch) {
 		c.sample(value)
 		l.sampled = len(c.Samples) == maxSamples
 	}
+}
+
+func isDocument(value string) bool { return value != "" && (value[0] == '[' || value[0] == '{') }
+
+// compact takes the white space out of a list or an object of JSON: a payload that is
+// printed for people has no other values.
+func compact(value string) string {
+	if !strings.ContainsAny(value, " \t\r\n") {
+		return value
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(value)) != nil {
+		return value
+	}
+	return b.String()
 }
 
 // list counts a value among the frequent ones.

@@ -3,6 +3,7 @@ package drift
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,28 +27,35 @@ var (
 		`not found|bad request|bad gateway|gateway time-?out|service unavailable|internal server error|under maintenance|temporarily unavailable|an? error occurred)\b`)
 	// serverWords are of pages that a server made, whose words may be those of others.
 	serverWords = regexp.MustCompile(`(?i)document has moved|moved permanently|object moved|temporarily moved`)
+	// noneWords are all that a publisher writes where there is nothing today.
+	noneWords   = regexp.MustCompile(`(?i)^no[-_ ]?(new[-_ ])?(results?|records?|entries|hits|matches|indicators|iocs?|events|samples|urls)([-_ ](were[-_ ])?(found|available))?[.!]?$`)
 	errorMember = regexp.MustCompile(`(?i)^\s*\{[^{\[]{0,80}"(error|errors|error_?message|error_?code|fault|exception|message|detail|status_?code)"\s*:`)
 )
 
 // checkNotice explains a payload without records by what the publisher says
 // instead: that the feed is over, or why it is refused.
 func checkNotice(c *comparison) {
-	if c.now.Head == "" || !c.saysNothing() {
+	if c.now.Head == "" || !c.saysNothing() || c.now.Bytes > longestNotice(c.now.Head) {
 		return
 	}
-	for line := range strings.SplitSeq(c.now.Head, "\n") {
-		words := noticeIn(line)
+	for _, text := range saidIn(c.now.Head) {
+		words := noticeIn(text)
 		switch {
 		case words == "":
 		case serverWords.MatchString(words):
 			c.refuse(words)
 			return
-		case retiredWords.MatchString(words):
-			c.add(status.Finding{Code: CodeRetired, Before: c.had(), After: words,
-				Sentence: fmt.Sprintf("The feed has no records any more; the publisher says %q.", words)})
+		case c.base != nil && noneWords.MatchString(words):
+			c.add(status.Finding{Code: CodeEmpty, Before: c.had(), After: words,
+				Sentence: fmt.Sprintf("There are no records; the publisher says %s.", quote(words))})
 			c.done = true
 			return
-		case c.isHeader(line), c.saidBefore(line): // terms of use, for example
+		case retiredWords.MatchString(words):
+			c.add(status.Finding{Code: CodeRetired, Before: c.had(), After: words,
+				Sentence: fmt.Sprintf("The feed has no records any more; the publisher says %s.", quote(words))})
+			c.done = true
+			return
+		case c.isHeader(text), c.saidBefore(text): // terms of use, for example
 		case isErrorText(words):
 			c.refuse(words)
 			return
@@ -56,6 +64,32 @@ func checkNotice(c *comparison) {
 	if c.isError() {
 		c.refuse(excerptOf([]byte(c.now.Head)))
 	}
+}
+
+// longestNotice is how long a payload may be of which a notice is all. What is longer
+// is data that is not found, and has words of its own.
+func longestNotice(head string) int64 {
+	start := []byte(strings.TrimLeft(head, "\ufeff \t\r\n") + " ")
+	switch {
+	case isHTML(start):
+		return math.MaxInt64
+	case isJSON(start), start[0] == '<':
+		return 4 << 10
+	}
+	return 64 << 10
+}
+
+// saidIn are the texts of the beginning of a payload: what a page shows, the strings
+// of a document in JSON, and then lines.
+func saidIn(head string) []string {
+	start, lines := []byte(strings.TrimLeft(head, "\ufeff \t\r\n")+" "), strings.Split(head, "\n")
+	switch {
+	case isHTML(start):
+		return append(shown(head), lines...)
+	case isJSON(start):
+		return append(stringsIn(head), lines...)
+	}
+	return lines
 }
 
 // saysNothing tells whether a payload has nothing of what there was: no event, or
@@ -141,8 +175,12 @@ func (c *comparison) hardlyAny() bool {
 }
 
 func (c *comparison) refuse(words string) {
+	is := "an error message"
+	if isHTML([]byte(strings.TrimLeft(c.now.Head, "\ufeff \t\r\n"))) {
+		is = "a web page"
+	}
 	c.add(status.Finding{Code: CodeErrorBody, Breaking: true, Before: c.had(), After: words,
-		Sentence: fmt.Sprintf("There is an error message instead of data: %q.", words)})
+		Sentence: fmt.Sprintf("There is %s instead of data: %s.", is, quote(words))})
 	c.done = true
 }
 
@@ -157,7 +195,7 @@ func (c *comparison) had() string {
 // noticeIn is what a line says to people.
 func noticeIn(line string) string {
 	words := strings.Trim(line, "#;/*!-<> \t\r")
-	if !strings.Contains(words, " ") && !isErrorText(words) && !retiredWords.MatchString(words) {
+	if !strings.Contains(words, " ") && !isErrorText(words) && !retiredWords.MatchString(words) && !noneWords.MatchString(words) {
 		return ""
 	}
 	return cut(words, 2*maxExcerpt)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/parse/record"
 	"github.com/weir-project/weir/pipeline/status"
 )
@@ -19,6 +20,7 @@ func checkPaths(c *comparison) {
 	if c.base == nil {
 		return
 	}
+	c.arrived()
 	for _, path := range onlyIn(c.now.Paths, c.base.Paths) {
 		if c.isNewPath(path) && !taken[path] {
 			c.reportPathAdded(path)
@@ -41,12 +43,13 @@ func (c *comparison) lostPaths() map[string]bool {
 	taken := make(map[string]bool)
 	for i := range c.now.Inputs {
 		in := &c.now.Inputs[i]
-		path := plainPath(in.Name)
+		path := in.path()
 		switch below := c.below(path); {
 		case below != "" && c.now.Paths[path] == nil && c.base != nil && c.always(path):
 			c.reportNested(in, path, below)
 		case c.unlisted(path):
 			c.reportUnlisted(in, path)
+		case c.reshaped(in, path):
 		case c.vanished(in) && !c.covered(in, hasPath):
 			c.reportVanished(in, path, taken)
 		}
@@ -77,7 +80,7 @@ func (c *comparison) vanished(in *Column) bool {
 	}
 	// A path that not all records have may be missing from a payload, unless that
 	// is too much of a coincidence: in many records, or as something else came.
-	return c.absence(base) < 10*c.whole && c.anyNewPath(plainPath(in.Name))
+	return c.absence(base) < 10*c.whole && c.anyNewPath(in.path())
 }
 
 // absence is the chance that none of so many records has a path.
@@ -129,6 +132,63 @@ func (c *comparison) reportUnlisted(in *Column, path string) {
 		Sentence: fmt.Sprintf("%q was a list of values and is a single one now.", path)})
 }
 
+// reshaped reports that what was a list is an object, or the other way round.
+func (c *comparison) reshaped(in *Column, path string) bool {
+	if at := c.now.Paths[path]; c.base == nil || in.Values == 0 || c.now.Paths[path+"[]"] != nil ||
+		at != nil && at.Types[record.String]+at.Types[record.Number]+at.Types[record.Bool] > 0 {
+		return false // as nearly all are
+	}
+	was, n, _ := c.base.shape(path)
+	is, m, below := c.now.shape(path)
+	if was == "" || is == "" || was == is || n < minBefore || m < minAll {
+		return false
+	}
+	c.explain(in.Name, status.Finding{Code: CodePathType, Path: in.Name, Breaking: true, Before: was, After: below,
+		Sentence: fmt.Sprintf("%q was %s and is %s now (%q).", in.Name, was, is, below)})
+	return true
+}
+
+// shape tells whether a list or an object is at a path, in how many records at least,
+// and a leaf in it; "" if it is something else, or not always the same.
+func (p *Profile) shape(path string) (shape string, records int64, leaf string) {
+	for name, at := range p.Paths {
+		rest, ok := strings.CutPrefix(name, path)
+		if !ok || path == "" || rest != "" && rest[0] != '.' && rest[0] != '[' {
+			continue
+		}
+		is := "a list"
+		switch {
+		case rest == "" && at.Types[record.Null]+at.Types[record.Array]+at.Types[record.Object] > 0:
+			continue // nothing, or an empty one
+		case rest == "":
+			return "", 0, ""
+		case rest[0] == '.':
+			is = "an object"
+		}
+		if shape != "" && shape != is {
+			return "", 0, ""
+		}
+		shape, records = is, records+at.Records
+		if leaf == "" || name < leaf {
+			leaf = name
+		}
+	}
+	return shape, records, leaf
+}
+
+// arrived reports paths that rules read and that have come at last.
+func (c *comparison) arrived() {
+	for i := range c.now.Inputs {
+		in := &c.now.Inputs[i]
+		base := c.base.input(in.Name)
+		if base == nil || base.Values+base.Empty > 0 || base.Absent < minBefore || in.Values < minAll || c.explained[in.Name] || !hasPaths(c.now.Declared) {
+			continue
+		}
+		c.add(status.Finding{Code: CodePathAdded, Path: in.Name, After: describe(in),
+			Sentence: fmt.Sprintf("%q has come, in %s of %s%s.", in.Name, number64(in.Values), count(c.now.Looked, "record"), fills(in))})
+	}
+}
+
 func (c *comparison) reportVanished(in *Column, path string, taken map[string]bool) {
 	f := status.Finding{Code: CodePathMissing, Path: in.Name, Breaking: true, Before: c.describe(c.base, in.Name)}
 	switch moved := c.movedTo(in, path); {
@@ -137,7 +197,12 @@ func (c *comparison) reportVanished(in *Column, path string, taken map[string]bo
 		f.Code, f.After = CodePathMoved, moved
 		kind := kindOf(c.now.column(moved))
 		f.Sentence = fmt.Sprintf("%q is gone; %q has the same kind of values (%s) and took its place.", in.Name, moved, kind)
-		if kind == "" {
+		switch {
+		case lastName(moved) == lastName(path) && lastName(path) != "value":
+			f.Sentence = fmt.Sprintf("%q has moved to %q.", in.Name, moved)
+		case c.sharedWith(in, moved) >= wentThere:
+			f.Sentence = fmt.Sprintf("%q is gone; %q has the same values and took its place.", in.Name, moved)
+		case kind == "":
 			f.Sentence = fmt.Sprintf("%q is gone; the values are now at %q, it seems.", in.Name, moved)
 		}
 	case c.base == nil:
@@ -173,10 +238,11 @@ func (c *comparison) movedTo(in *Column, path string) string {
 			continue
 		}
 		score := c.score(in, leaf, -1)
-		if lastName(leaf) == lastName(path) {
+		same, shared := lastName(leaf) == lastName(path), c.sharedWith(in, leaf)
+		if same {
 			score++
 		}
-		if score > most {
+		if score += shared; score > most && (same || shared >= wentThere || c.telling(in, leaf) || nameSimilarity(lastName(path), lastName(leaf)) >= minLikeName) {
 			best, most = leaf, score
 		}
 	}
@@ -184,6 +250,30 @@ func (c *comparison) movedTo(in *Column, path string) string {
 		return ""
 	}
 	return best
+}
+
+// minLikeName is how alike the last names of two paths are that have nothing but text
+// or numbers in common.
+const minLikeName = 0.4
+
+// telling tells whether the kind of a lost path is one that says more than that there
+// is text or a number.
+func (c *comparison) telling(in *Column, leaf string) bool {
+	base, now := c.known(in.Name), c.now.column(leaf)
+	return base == nil || now == nil || now.Values == 0 || familyOf(base).kinds&(Text|Int|Float|Bool) == 0
+}
+
+// sharedWith is the share of the values of a lost path that a new one has.
+func (c *comparison) sharedWith(in *Column, leaf string) float64 {
+	base, now := c.known(in.Name), c.now.column(leaf)
+	if base == nil || now == nil {
+		return 0
+	}
+	share, of := base.Sketch.shared(now.Sketch)
+	if of < minShared {
+		return 0
+	}
+	return share
 }
 
 func (c *comparison) isNewPath(path string) bool {
@@ -250,7 +340,7 @@ func typeNames(p *Path) string { return strings.Join(p.Types.Names(), "|") }
 // reads returns the input that reads a leaf path.
 func (p *Profile) reads(leaf string) *Column {
 	for i := range p.Inputs {
-		path := plainPath(p.Inputs[i].Name)
+		path := p.Inputs[i].path()
 		rest, ok := strings.CutPrefix(leaf, path)
 		if ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			if in := &p.Inputs[i]; in.Values+in.Empty > 0 || rest == "" {
@@ -259,6 +349,27 @@ func (p *Profile) reads(leaf string) *Column {
 		}
 	}
 	return nil
+}
+
+// path is where the input is among the leaves of records.
+func (c *Column) path() string {
+	if c.leaf != "" {
+		return c.leaf
+	}
+	return plainPath(c.Name)
+}
+
+// leafOf is the path of an input among the leaves: below a list that is exploded,
+// rules leave out that it is one.
+func leafOf(spec *v1alpha1.ParserSpec, input string) string {
+	path := plainPath(input)
+	for i := range spec.Explode {
+		from := plainPath(spec.Explode[i].From)
+		if rest, ok := strings.CutPrefix(path, from+"."); ok && from != "" {
+			path = from + "[]." + rest
+		}
+	}
+	return path
 }
 
 // plainPath is a path as the leaves of records are told: without "$" and with []

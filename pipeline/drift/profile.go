@@ -158,6 +158,7 @@ type Column struct {
 	optional          bool                // see mayMiss
 	separators, nulls []string            // see cleaning
 	readers           []func(string) bool // see timeReaders
+	leaf              string              // see leafOf
 }
 
 // Anchor is the family of kinds of a column: Right of Of values are in it.

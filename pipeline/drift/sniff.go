@@ -37,7 +37,7 @@ func sniff(head []byte, declared, charset string) (container, excerpt string) {
 	}
 	switch container {
 	case containerHTML:
-		return container, title(textOf(head))
+		return container, headline(textOf(head))
 	case containerXML, containerJSON:
 		return container, excerptOf(textOf(head))
 	}
@@ -114,6 +114,17 @@ func isHTML(head []byte) bool {
 		}
 	}
 	return bytes.HasPrefix(start, []byte("<?xml")) && bytes.Contains(start, []byte("<html"))
+}
+
+// headline is what a page says first: its title, or else its first words.
+func headline(head []byte) string {
+	if t := title(head); t != "" {
+		return t
+	}
+	for _, text := range shown(string(head)) {
+		return cut(text, maxExcerpt)
+	}
+	return ""
 }
 
 func title(head []byte) string {

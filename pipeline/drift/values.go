@@ -195,9 +195,9 @@ func (c *comparison) reportLayout(base, now *Column) {
 // relaidSentence shows how times were written and are: a layout says less to people
 // than a value. Units of numbers are named.
 func relaidSentence(base, now *Column, was, is Layout) string {
-	before, after, how := was.Name, is.Name, "in"
-	if !isEpoch(before) || !isEpoch(after) {
-		before, after, how = sampleOf(base, before), sampleOf(now, after), "like"
+	before, after, how := was.Shown(), is.Shown(), "in"
+	if !isEpoch(was.Name) || !isEpoch(is.Name) {
+		before, after, how = sampleOf(base, was), sampleOf(now, is), "like"
 	}
 	s := fmt.Sprintf("Column %q had times %[2]s %[3]s (%[4]s of %[5]s) and has them %[2]s %[6]s now (%[7]s of %[8]s)", now.Name, how,
 		before, number64(was.Values), number64(base.Kinds.Of(Timestamp)), after, number64(is.Values), number64(now.Kinds.Of(Timestamp)))
@@ -211,17 +211,17 @@ func relaidSentence(base, now *Column, was, is Layout) string {
 }
 
 // sampleOf is a value in a layout, else the layout.
-func sampleOf(col *Column, layout string) string {
+func sampleOf(col *Column, layout Layout) string {
 	for _, s := range col.Samples {
-		if l, ok := LayoutOf(s); !ok || l != layout {
+		if l, ok := LayoutOf(s); !ok || l != layout.Name {
 			continue
 		}
-		if isEpoch(layout) {
-			return fmt.Sprintf("%q (%s)", s, layout)
+		if isEpoch(layout.Name) {
+			return fmt.Sprintf("%q (%s)", s, layout.Shown())
 		}
 		return strconv.Quote(s)
 	}
-	return layout
+	return layout.Shown()
 }
 
 // widened reports kinds that a column never had and that did not come by chance: a

@@ -110,12 +110,32 @@ func checkWords(c *comparison) {
 	for i := range c.now.Inputs {
 		now := &c.now.Inputs[i]
 		base := c.base.input(now.Name)
-		constant := c.once && familyOf(base).kinds == Text && len(base.Top) == 1 && base.Lost == 0 && len(now.Top) == 1 && now.Lost == 0 && min(base.Values, now.Values) >= minConstant
-		if base == nil || c.explained[now.Name] || now.Values == 0 || !constant && !base.vocabulary() {
+		if base == nil || c.explained[now.Name] || now.Values == 0 || !c.constant(base, now) && (!base.vocabulary() || c.ofPayload(base, now)) {
 			continue
 		}
 		c.compareWords(base, now)
 	}
+}
+
+// constant tells whether a column had one term in one of two files and has one in the
+// other. A title or a name is no term.
+func (c *comparison) constant(base, now *Column) bool {
+	return c.once && familyOf(base).kinds == Text && base.single() && now.single() && min(base.Values, now.Values) >= minConstant &&
+		isTerm(base.Top[0].Value) && isTerm(now.Top[0].Value)
+}
+
+// single tells whether all values are the same.
+func (c *Column) single() bool { return len(c.Top) == 1 && c.Lost == 0 && c.Top[0].Count == c.Values }
+
+// isTerm tells whether a text could be a word of a taxonomy: short and without digits.
+func isTerm(s string) bool {
+	return len(s) <= 32 && len(strings.Fields(s)) <= 3 && !strings.ContainsAny(s, "0123456789")
+}
+
+// ofPayload tells whether a column has one value a payload, and mostly another one in
+// the next: the name of the event or list, of which each payload is one observation.
+func (c *comparison) ofPayload(base, now *Column) bool {
+	return now.single() && !isTerm(now.Top[0].Value) && 2*int64(len(base.Top)) > c.base.Payloads
 }
 
 // vocabulary tells whether a column has few different values, all of them known.

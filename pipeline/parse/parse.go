@@ -74,7 +74,8 @@ type Observer interface {
 	// Columns tells the names of the columns, in order (CSV with a header; text
 	// and header: None give the declared names).
 	Columns(names []string)
-	// Record is called for each record that could be read.
+	// Record is called for each record that could be read; where explode rules make
+	// several of it that have values of their own, for the first of them.
 	Record(r *Record)
 }
 

@@ -29,6 +29,9 @@ type run struct {
 	// column.
 	cells []int
 	names []int // inputs that are the name of the record
+	// inside: the observer sees the first part of a record, since there are inputs
+	// that the record itself does not have. unseen: it has not seen this one yet.
+	inside, unseen bool
 	// rehearsal: only what is captured matters.
 	rehearsal bool
 	// groups count events of high frequency; nil if each is one of its own.
@@ -39,6 +42,7 @@ type run struct {
 func newRun(ctx context.Context, p *Parser, text io.Reader, set charset, m Meta, sink Sink, obs Observer) *run {
 	r := &run{p: p, src: newSource(ctx, text, p.max), set: set, sink: sink, obs: obs, captured: map[string]string{}}
 	r.takePart = r.part
+	r.inside = obs != nil && p.program.Inside()
 	r.rec.m.Values = make([]record.Value, len(p.inputs))
 	r.runner = p.program.NewRunner(mapping.Meta{
 		Source: m.Source, URL: m.URL, Filename: m.Filename, Collected: m.Collected,
@@ -191,11 +195,12 @@ func (r *run) record(raw []byte) error {
 	}
 	r.stats.Records++
 	r.rec.raw = raw
-	if r.obs != nil {
-		r.obs.Record(&r.rec)
+	if r.unseen = r.obs != nil; !r.inside {
+		r.observe()
 	}
 	before := r.done
 	fail, err := r.runner.Explode(&r.rec.m, r.takePart)
+	r.observe()
 	if fail != nil {
 		return r.refuse(fail.Field, fail.Reason, raw)
 	}
@@ -203,8 +208,17 @@ func (r *run) record(raw []byte) error {
 	return err
 }
 
+// observe shows the record to the observer, once.
+func (r *run) observe() {
+	if r.unseen {
+		r.unseen = false
+		r.obs.Record(&r.rec)
+	}
+}
+
 // part takes the record, or one of those that it was exploded into.
 func (r *run) part() error {
+	r.observe()
 	if fail := r.runner.Derive(&r.rec.m); fail != nil {
 		return r.refuse(fail.Field, fail.Reason, r.rec.raw)
 	}

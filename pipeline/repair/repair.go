@@ -105,14 +105,32 @@ func Search(ctx context.Context, p *Problem) ([]Proposal, error) {
 		}
 		found = append(found, more...)
 	}
-	return ranked(found), nil
+	return ranked(slices.DeleteFunc(found, s.poor)), nil
+}
+
+// poor tells whether a proposal fills less than half of the fields that the Parser
+// fills: it would only hide the loss.
+func (s *search) poor(p Proposal) bool {
+	filled := func(spec *v1alpha1.ParserSpec) int {
+		fields := map[string]bool{}
+		for _, r := range spec.Mapping {
+			fields[r.Field] = true
+		}
+		return len(fields)
+	}
+	return filled(p.Spec)*2 < filled(s.spec)
 }
 
 func clipBytes(b []byte) []byte { return b[:min(len(b), MaxBytes)] }
 
 // ranked sorts proposals. Of those that make the same events of the payload the best is
-// left: the others are no other answer.
+// left: the others are no other answer. What reads far less than another one is none.
 func ranked(found []Proposal) []Proposal {
+	most := int64(0)
+	for i := range found {
+		most = max(most, found[i].Events)
+	}
+	found = slices.DeleteFunc(found, func(p Proposal) bool { return p.Events*2 < most })
 	slices.SortStableFunc(found, func(a, b Proposal) int {
 		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), cmp.Compare(safety(&b), safety(&a)), cmp.Compare(len(a.Changes), len(b.Changes)), cmp.Compare(len(a.Patch), len(b.Patch)))
 	})
@@ -161,7 +179,7 @@ func (s *search) learnGood(ctx context.Context, lens *drift.Lens, baseline *drif
 		s.window[0] = run.first.AddDate(-1, 0, 0)
 	}
 	s.useInputs()
-	names := namesOf(profile)
+	names := namesOf(profile, s.spec.Explode)
 	for _, name := range s.used {
 		if !slices.Contains(names, name) {
 			names = append(names, name)

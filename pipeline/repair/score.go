@@ -4,6 +4,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/weir-project/weir/pipeline/drift"
 )
@@ -21,6 +22,8 @@ const (
 	// kind.
 	sureName    = 0.85
 	sureOverlap = 0.3
+	// unknown is how alike the values of columns are of which one has none.
+	unknown = 0.3
 )
 
 // column is what is known of a column or path for the comparison.
@@ -35,6 +38,7 @@ type column struct {
 	telling  drift.Kinds
 	lengths  []int // sorted
 	classes  [4]float64
+	instants map[string]bool // see seconds
 }
 
 // madeUp are names that say nothing but the position.
@@ -131,10 +135,12 @@ func compare(old, new *column) (p pair) {
 	if len(old.values) > 0 && len(new.values) > 0 {
 		add(weightKind, likeKinds(old, new))
 		add(weightShape, shape(old, new))
-		p.overlap, p.known = overlap(old, new), true
+		p.overlap, p.known = inCommon(old, new), true
 		add(weightOverlap, p.overlap)
 	} else if p.name < sureName {
 		return p
+	} else { // a column without values is no match for one that has some
+		add(weightKind+weightShape+weightOverlap, unknown)
 	}
 	if !old.unnamed && !new.unnamed && p.overlap < sureOverlap && opposite(old.name, new.name) {
 		return pair{}
@@ -200,6 +206,35 @@ func normal(a []float64) []float64 {
 		}
 	}
 	return out
+}
+
+// inCommon is the overlap of two columns, of the same values that are written
+// otherwise if there are none that are the same.
+func inCommon(old, new *column) float64 {
+	if same := overlap(old, new); same > 0 {
+		return same
+	}
+	return max(overlapOfTimes(old, new), overlapOfWords(old, new))
+}
+
+// overlapOfWords is the overlap of texts without regard to case and punctuation:
+// LoginAttack and login_attack are the same word.
+func overlapOfWords(old, new *column) float64 {
+	if old.telling|new.telling != 0 {
+		return 0
+	}
+	return overlap(old.plain(), new.plain())
+}
+
+// plain is a column with its values in lower case, without punctuation.
+func (c *column) plain() *column {
+	words := make(map[string]bool, len(c.distinct))
+	for v := range c.distinct {
+		if w := plain(v); w != "" && strings.Trim(w, "0123456789") != "" {
+			words[w] = true
+		}
+	}
+	return &column{distinct: words}
 }
 
 // overlap is the share of the values of the one with fewer that the other has too.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -117,7 +118,7 @@ func (st *start) columns(ctx context.Context) ([]*column, error) {
 	if err != nil || profile.Unreadable != "" || profile.Records == 0 {
 		return nil, err
 	}
-	names := namesOf(profile)
+	names := namesOf(profile, st.spec.Explode)
 	if st.vocabulary != nil && !st.foreign {
 		names = st.used
 	}
@@ -301,7 +302,7 @@ func (t *trial) pair(old, new []*column, banned map[[2]string]bool) map[string]s
 	}
 	pairs, sum := assign(scores, alone)
 	regret := regrets(scores, alone, pairs, sum)
-	sure := certain(details, pairs)
+	sure := certain(details, pairs, new)
 	for i, j := range pairs {
 		if !sure[i] {
 			continue
@@ -317,7 +318,7 @@ func (t *trial) pair(old, new []*column, banned map[[2]string]bool) map[string]s
 
 // certain tells which pairs rest on more than their position: on names, on values, or
 // on that all others of the kind have their partners.
-func certain(details [][]pair, pairs []int) []bool {
+func certain(details [][]pair, pairs []int, new []*column) []bool {
 	sure := make([]bool, len(pairs))
 	taken := map[int]bool{}
 	for again := true; again; {
@@ -327,7 +328,7 @@ func certain(details [][]pair, pairs []int) []bool {
 				continue
 			}
 			p := details[i][j]
-			if p.name >= sureName || p.known && p.overlap >= sureOverlap || !rivals(details, i, j, sure, taken) {
+			if p.name >= sureName || p.known && p.overlap >= sureOverlap || !rivals(details, i, j, sure, taken, new) {
 				sure[i], taken[j], again = true, true, true
 			}
 		}
@@ -336,10 +337,10 @@ func certain(details [][]pair, pairs []int) []bool {
 }
 
 // rivals tells whether another column without a certain partner could be one of the
-// pair.
-func rivals(details [][]pair, i, j int, sure []bool, taken map[int]bool) bool {
+// pair. Which of two with the same values is read makes no difference.
+func rivals(details [][]pair, i, j int, sure []bool, taken map[int]bool, new []*column) bool {
 	for k := range details[i] {
-		if k != j && !taken[k] && details[i][k].score > alone*0.75 {
+		if k != j && !taken[k] && details[i][k].score > alone*0.75 && !maps.Equal(new[j].distinct, new[k].distinct) {
 			return true
 		}
 	}

@@ -81,12 +81,19 @@ func (s *seeing) more() error {
 
 // names are the columns or paths of a profile, in order; those of arrays are the
 // first element's.
-func namesOf(p *drift.Profile) []string {
+//
+// Below a list that explode rules take apart, rules leave out that it is one.
+func namesOf(p *drift.Profile, explode []v1alpha1.ExplodeRule) []string {
 	if len(p.Paths) == 0 {
 		return p.Columns
 	}
 	var out []string
 	for _, path := range slices.Sorted(maps.Keys(p.Paths)) {
+		for _, rule := range explode {
+			if rest, ok := strings.CutPrefix(path, rule.From+"[]."); ok {
+				path = rule.From + "." + rest
+			}
+		}
 		out = append(out, strings.ReplaceAll(path, "[]", "[0]"))
 	}
 	return out

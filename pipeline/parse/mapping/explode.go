@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
@@ -23,6 +24,8 @@ type explodeRule struct {
 	// path and tree are those of JSON records: the tree has the inputs below.
 	path record.Path
 	tree *record.Tree
+	// inside: there are inputs below, in the parts.
+	inside bool
 }
 
 func (c *compiler) explodeRule(spec *v1alpha1.ExplodeRule, at string) {
@@ -60,14 +63,21 @@ func (c *compiler) explodeRule(spec *v1alpha1.ExplodeRule, at string) {
 		}
 	}
 	if c.document {
-		e.tree = record.NewTree()
+		e.tree, e.inside = record.NewTree(), len(e.path) == 0
 		for s, in := range c.inputs {
 			if rest, ok := in.Path.Under(e.path); ok && !in.Path.Has(record.Name) {
 				e.tree.Add(rest, s)
+				e.inside = e.inside || s != slot
 			}
 		}
 	}
 	c.explode = append(c.explode, e)
+}
+
+// Inside tells whether there are inputs that only the parts of a record have, not
+// the record itself.
+func (p *Program) Inside() bool {
+	return slices.ContainsFunc(p.explode, func(e *explodeRule) bool { return e.inside })
 }
 
 // ways is how many ways to take a value apart a rule has.
