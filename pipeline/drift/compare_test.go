@@ -205,7 +205,7 @@ func TestCompareNamesTheColumnThatChanged(t *testing.T) {
 		},
 		{
 			"an error body instead of a table", withHeader, table(40), `{"error": "unauthorized"}`,
-			drift.CodeErrorBody, "There is an error message instead of data: `{\"error\": \"unauthorized\"}`.", true, drift.ClassBreakingHard,
+			drift.CodeErrorBody, `There is an error message instead of data: "unauthorized".`, true, drift.ClassBreakingHard,
 		},
 		{
 			"an archive instead of a table", withHeader, table(40), "PK\x03\x04\x14\x00\x00\x00",

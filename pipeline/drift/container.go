@@ -31,7 +31,14 @@ func checkContainer(c *comparison) {
 		return
 	}
 	if c.refused() {
-		c.refuse(excerptOf(prolog.ReplaceAll([]byte(now.Head), nil)))
+		words := excerptOf(prolog.ReplaceAll([]byte(now.Head), nil))
+		for _, text := range stringsIn(now.Head) {
+			if isErrorText(text) {
+				words = cut(text, 2*maxExcerpt)
+				break
+			}
+		}
+		c.refuse(words)
 		return
 	}
 	shown := ""
