@@ -16,6 +16,7 @@ import (
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/collect"
 	"github.com/weir-project/weir/pipeline/drift"
+	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/infer"
 	"github.com/weir-project/weir/pipeline/parse"
 	"github.com/weir-project/weir/pipeline/status"
@@ -84,7 +85,7 @@ func Search(ctx context.Context, p *Problem) ([]Proposal, error) {
 	if p.Spec.Input.SchemaSet != nil || len(p.Bad) == 0 {
 		return nil, nil
 	}
-	s := &search{spec: p.Spec, good: clipBytes(p.Good), bad: clipBytes(p.Bad), goodMeta: p.GoodMeta, meta: p.BadMeta, findings: p.Findings}
+	s := &search{spec: p.Spec, good: clipBytes(p.Good), bad: clipBytes(p.Bad), goodMeta: withoutPolicy(p.GoodMeta), meta: withoutPolicy(p.BadMeta), findings: p.Findings}
 	lens, err := drift.NewLens(p.Spec)
 	if err != nil {
 		return nil, fmt.Errorf("the Parser: %w", err)
@@ -119,6 +120,13 @@ func (s *search) poor(p Proposal) bool {
 		return len(fields)
 	}
 	return filled(p.Spec)*2 < filled(s.spec)
+}
+
+// withoutPolicy lets the labels of records count: a policy that is narrower than all of
+// them would hide that one is not read any more, and the next one may be RED.
+func withoutPolicy(m parse.Meta) parse.Meta {
+	m.TLP, m.Restriction = 0, event.RestrictionPublic
+	return m
 }
 
 func clipBytes(b []byte) []byte { return b[:min(len(b), MaxBytes)] }
