@@ -77,8 +77,7 @@ func repairManifest(ctx context.Context, out io.Writer, feed bus.Feed, r *status
 		return fmt.Errorf("%s has no Parser %s/%s", path, feed.Namespace, r.Parser)
 	}
 	p := &res.Objects.Parsers[i]
-	switch spec := res.ParserSpec(p); {
-	case spec == nil || plan.SpecDigest(spec) != r.Spec:
+	if spec := res.ParserSpec(p); spec == nil || plan.SpecDigest(spec) != r.Spec {
 		return fmt.Errorf("the Parser %s in %s is not the one that the change was made for; is weir run on another folder, or is it still looking?", p.Name, path)
 	}
 	patch, alone, err := plan.OwnPatch(plan.NewWorld(res.Objects), p, r.Patch)

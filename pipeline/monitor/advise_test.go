@@ -2,12 +2,12 @@ package monitor_test
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/parse/extend"
 	"github.com/weir-project/weir/pipeline/plan"
 	"github.com/weir-project/weir/pipeline/status"
 )
@@ -15,36 +15,16 @@ import (
 // repaired applies the proposed patch as the operator does.
 func repaired(t *testing.T, parser string, r *status.Repair) string {
 	t.Helper()
-	var spec, patch map[string]any
-	b, err := json.Marshal(specOf(t, parser))
-	if err = errors.Join(err, json.Unmarshal(b, &spec), json.Unmarshal([]byte(r.Patch), &patch)); err != nil {
+	spec := specOf(t, parser)
+	changed, err := extend.Merge(&spec, r.Patch)
+	if err != nil {
 		t.Fatal(err)
 	}
-	b, err = json.Marshal(merged(spec, patch))
+	b, err := json.Marshal(changed)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(b)
-}
-
-// merged is RFC 7386.
-func merged(target any, patch any) any {
-	p, ok := patch.(map[string]any)
-	if !ok {
-		return patch
-	}
-	t, _ := target.(map[string]any)
-	if t == nil {
-		t = map[string]any{}
-	}
-	for k, v := range p {
-		if v == nil {
-			delete(t, k)
-		} else {
-			t[k] = merged(t[k], v)
-		}
-	}
-	return t
 }
 
 func TestARepairIsProposedAndTheChangedParserReadsWhatIsHeld(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/weir-project/weir/api/v1alpha1"
+	"github.com/weir-project/weir/pipeline/parse/extend"
 )
 
 // describe tells what the changed Parser does otherwise, and whether all of it may be
@@ -82,6 +83,6 @@ func name(r *v1alpha1.MappingRule) string {
 func mentioned(spec *v1alpha1.ParserSpec, column string) bool {
 	changed := spec.DeepCopy()
 	remap(changed, map[string]string{column: column + "_"}, false, nil)
-	patch, err := mergePatch(spec, changed)
+	patch, err := extend.Diff(spec, changed)
 	return err != nil || patch != ""
 }

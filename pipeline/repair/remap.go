@@ -1,10 +1,8 @@
 package repair
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -146,58 +144,4 @@ func needs(r *v1alpha1.MappingRule, gone map[string]bool) bool {
 
 func mentions(e, name string) bool {
 	return e != "" && renameIn(e, map[string]string{name: name + "_"}) != e
-}
-
-// mergePatch is the JSON merge patch (RFC 7386) that makes one spec the other; ""
-// if they are the same.
-func mergePatch(from, to *v1alpha1.ParserSpec) (string, error) {
-	a, err := tree(from)
-	if err != nil {
-		return "", err
-	}
-	b, err := tree(to)
-	if err != nil {
-		return "", err
-	}
-	patch := patchOf(a, b)
-	if len(patch) == 0 {
-		return "", nil
-	}
-	out, err := json.Marshal(patch)
-	return string(out), err
-}
-
-func tree(spec *v1alpha1.ParserSpec) (map[string]any, error) {
-	b, err := json.Marshal(spec)
-	if err != nil {
-		return nil, err
-	}
-	var v map[string]any
-	return v, json.Unmarshal(b, &v)
-}
-
-func patchOf(a, b map[string]any) map[string]any {
-	patch := map[string]any{}
-	for key, old := range a {
-		now, there := b[key]
-		switch {
-		case !there:
-			patch[key] = nil
-		case reflect.DeepEqual(old, now):
-		default:
-			x, okX := old.(map[string]any)
-			y, okY := now.(map[string]any)
-			if okX && okY {
-				patch[key] = patchOf(x, y)
-			} else {
-				patch[key] = now
-			}
-		}
-	}
-	for key, now := range b {
-		if _, there := a[key]; !there {
-			patch[key] = now
-		}
-	}
-	return patch
 }

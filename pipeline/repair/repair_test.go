@@ -2,7 +2,6 @@ package repair
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/weir-project/weir/api/v1alpha1"
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/parse/extend"
 )
 
 var meta = parse.Meta{Source: "example.c2", Collected: time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC),
@@ -258,42 +258,11 @@ func (c *collected) Event(e *event.Event) error {
 
 func (c *collected) Reject(*parse.Rejection) error { return nil }
 
-// apply does what RFC 7386 says.
 func apply(t *testing.T, spec *v1alpha1.ParserSpec, patch string) *v1alpha1.ParserSpec {
 	t.Helper()
-	target, err := tree(spec)
+	out, err := extend.Merge(spec, patch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var p map[string]any
-	if err := json.Unmarshal([]byte(patch), &p); err != nil {
-		t.Fatal(err)
-	}
-	b, err := json.Marshal(merged(target, p))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out v1alpha1.ParserSpec
-	if err := json.Unmarshal(b, &out); err != nil {
-		t.Fatal(err)
-	}
-	return &out
-}
-
-func merged(target any, patch map[string]any) any {
-	m, ok := target.(map[string]any)
-	if !ok {
-		m = map[string]any{}
-	}
-	for key, v := range patch {
-		switch v := v.(type) {
-		case nil:
-			delete(m, key)
-		case map[string]any:
-			m[key] = merged(m[key], v)
-		default:
-			m[key] = v
-		}
-	}
-	return m
+	return out
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/weir-project/weir/pipeline/drift"
 	"github.com/weir-project/weir/pipeline/event"
 	"github.com/weir-project/weir/pipeline/parse"
+	"github.com/weir-project/weir/pipeline/parse/extend"
 )
 
 // trial is a changed Parser on the way.
@@ -108,7 +109,7 @@ func (t *trial) finish(ctx context.Context) (*Proposal, error) {
 	if err := t.leaveOut(ctx, run); err != nil {
 		return nil, err
 	}
-	patch, err := mergePatch(t.search.spec, t.spec)
+	patch, err := extend.Diff(t.search.spec, t.spec)
 	switch {
 	case err != nil:
 		return nil, err

@@ -296,9 +296,9 @@ var underWay = map[string]bool{
 }
 
 // tell records an event when Ready or its reason changed. A reference that is missing
-// is told of an object that has been there for a while, which is the time returned:
+// is told of an object that has been there for a while; until then, that time is returned:
 // things that belong together are created in any order.
-func (b *Base) tell(o client.Object, m *memory, ready *metav1.Condition) (again time.Time) {
+func (b *Base) tell(o client.Object, m *memory, ready *metav1.Condition) time.Time {
 	was := m.ready
 	isReady, wasReady := ready.Status == metav1.ConditionTrue, was != nil && was.Status == metav1.ConditionTrue
 	if ready.Reason == v1alpha1.ReasonReferenceMissing && !wasReady {
@@ -310,7 +310,7 @@ func (b *Base) tell(o client.Object, m *memory, ready *metav1.Condition) (again 
 	switch {
 	case was != nil && isReady == wasReady && was.Reason == ready.Reason,
 		!isReady && !wasReady && underWay[ready.Reason]:
-		return again
+		return time.Time{}
 	}
 	kind, message := corev1.EventTypeNormal, ready.Message
 	if !isReady {
@@ -320,7 +320,7 @@ func (b *Base) tell(o client.Object, m *memory, ready *metav1.Condition) (again 
 		message = "everything is in place"
 	}
 	b.Recorder.Eventf(o, nil, kind, ready.Reason, "Reconcile", "%s", message)
-	return again
+	return time.Time{}
 }
 
 func (b *Base) result(ctx context.Context, o Outcome) (ctrl.Result, error) {

@@ -15,24 +15,24 @@ import (
 // that on top of the base, it stands alone then: the patch removes spec.base and
 // says all that the base said.
 func Patch(child, base *v1alpha1.ParserSpec, patch string) (own string, alone bool, err error) {
-	want, err := merge(Spec(child, base), patch)
+	is := Spec(child, base)
+	want, err := Merge(is, patch)
 	if err != nil {
 		return "", false, err
 	}
 	next := *child
-	next.Input, next.Explode, next.Emit = changed(child, base, want)
+	next.Input, next.Explode, next.Emit = changed(child, is, want)
 	if !equality.Semantic.DeepEqual(Spec(&next, base), want) {
 		next, alone = *want, true
 		next.Base, next.Examples = nil, child.Examples
 	}
-	own, err = diff(child, &next)
+	own, err = Diff(child, &next)
 	return own, alone, err
 }
 
 // changed are the parts of a child that take the place of those of the base, where
-// they have to be others than now.
-func changed(child, base, want *v1alpha1.ParserSpec) (v1alpha1.InputSpec, []v1alpha1.ExplodeRule, []v1alpha1.EmitRule) {
-	is := Spec(child, base)
+// they have to be others than they are.
+func changed(child, is, want *v1alpha1.ParserSpec) (v1alpha1.InputSpec, []v1alpha1.ExplodeRule, []v1alpha1.EmitRule) {
 	in, explode, emit := child.Input, child.Explode, child.Emit
 	if !equality.Semantic.DeepEqual(is.Input, want.Input) {
 		in = want.Input
@@ -46,7 +46,8 @@ func changed(child, base, want *v1alpha1.ParserSpec) (v1alpha1.InputSpec, []v1al
 	return in, explode, emit
 }
 
-func merge(spec *v1alpha1.ParserSpec, patch string) (*v1alpha1.ParserSpec, error) {
+// Merge applies a JSON merge patch (RFC 7386) to a spec, which stays as it is.
+func Merge(spec *v1alpha1.ParserSpec, patch string) (*v1alpha1.ParserSpec, error) {
 	is, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
@@ -61,7 +62,9 @@ func merge(spec *v1alpha1.ParserSpec, patch string) (*v1alpha1.ParserSpec, error
 	return out, nil
 }
 
-func diff(from, to *v1alpha1.ParserSpec) (string, error) {
+// Diff is the JSON merge patch (RFC 7386) that makes one spec the other; "" if they
+// are the same.
+func Diff(from, to *v1alpha1.ParserSpec) (string, error) {
 	a, err := json.Marshal(from)
 	if err != nil {
 		return "", err
@@ -71,5 +74,8 @@ func diff(from, to *v1alpha1.ParserSpec) (string, error) {
 		return "", err
 	}
 	out, err := jsonpatch.CreateMergePatch(a, b)
-	return string(out), err
+	if err != nil || string(out) == "{}" {
+		return "", err
+	}
+	return string(out), nil
 }

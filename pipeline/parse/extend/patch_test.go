@@ -55,7 +55,7 @@ examples: [{name: its own, input: "2"}]
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := merge(is, own)
+			got, err := Merge(is, own)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ examples: [{name: its own, input: "2"}]
 				text, _ := yaml.Marshal(got)
 				t.Errorf("alone %v, patch %s gives\n%s", alone, own, text)
 			}
-			whole, err := merge(Spec(is, specOf(t, base)), x.patch)
+			whole, err := Merge(Spec(is, specOf(t, base)), x.patch)
 			if err != nil {
 				t.Fatal(err)
 			}
